@@ -1,0 +1,99 @@
+//! Accounts as they cross a wire: names, registration, login.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::AccountId;
+
+/// A text that must not be seen: a password, a hash, a token. It can be sent, and not printed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// Whether an account stands in the public directory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Visibility {
+    /// Listed.
+    #[default]
+    Public,
+    /// Not listed; found by its exact phone number only.
+    Private,
+}
+
+/// An account's public identity: what a directory may hold, and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectoryEntry {
+    /// The account.
+    pub user_id: AccountId,
+    /// Its name, as it was first written.
+    pub username: String,
+    /// Its phone number (E.164), if it gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// Whether it is listed.
+    pub visibility: Visibility,
+}
+
+/// `POST /api/v1/auth/register`: an account made on a machine, by the hash of its password.
+///
+/// Sent again after a lost answer, with the same id and retry secret, it gets the same answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Register {
+    /// Who.
+    pub entry: DirectoryEntry,
+    /// The argon2id hash of the password in PHC form.
+    pub password_hash: Secret,
+    /// 256 random bits, hexadecimal, made with the account: shows that a repetition is one.
+    pub retry_secret: Secret,
+    /// The name of the machine, for the list of sessions.
+    pub device: String,
+}
+
+/// `POST /api/v1/auth/login`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Login {
+    /// The account's name.
+    pub username: String,
+    /// Its password.
+    pub password: Secret,
+    /// The name of the machine, for the list of sessions.
+    pub device: String,
+}
+
+/// What registration and login answer: a session of this machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Session {
+    /// Whose.
+    pub entry: DirectoryEntry,
+    /// The token, 256 random bits, hexadecimal; the hub keeps only its hash.
+    pub token: Secret,
+    /// When it ends unless it is used, in milliseconds since 1970.
+    pub expires_at_ms: u64,
+}
+
+/// `GET /api/v1/server`: what a hub says of itself to anyone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Server {
+    /// The program's name.
+    pub name: String,
+    /// The program's version.
+    pub version: String,
+    /// The versions of the sync protocol that it speaks.
+    pub protocols: Vec<u32>,
+    /// Who may register: `open`, `invite` or `closed`.
+    pub registration: String,
+    /// The hub's time, in milliseconds since 1970.
+    pub timestamp: u64,
+}

@@ -1,0 +1,3 @@
+//! The local API between a command and its daemon, by version.
+
+pub mod v1;

@@ -1,0 +1,22 @@
+//! Version 1 of the local API: the bodies of requests and replies under `/v1/…`.
+//!
+//! Times are RFC 3339 in UTC. Lists that may be long are JSON lines, one object a line. Errors are
+//! [`crate::Problem`]. Every request about an account's data names the account by the query parameter
+//! `account` (name or id); with one account tied to the asking Unix user it may be left out.
+
+mod account;
+mod atome;
+mod sync;
+
+pub use account::{
+    Access, AccountState, AccountStatus, AccountView, CreateAccount, Finding, Login, Logout,
+    PendingWork, Severity, Status, Version, WhoAmI,
+};
+pub use atome::{
+    AtomeView, ChangeKind, History, HistoryVersion, ListQuery, NewAtome, Operation, TreeLine,
+    VersionState, WatchEvent, Write, WriteReply,
+};
+pub use sync::{
+    Difference, DifferenceKind, Mode, Receipt, RefusedCommit, SeedQuery, SeedReply, SetMode,
+    SyncStatus, SyncVerify, VerifyReply, WaitReply,
+};

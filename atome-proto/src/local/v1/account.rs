@@ -1,0 +1,210 @@
+//! Status, accounts and logins.
+
+use serde::{Deserialize, Serialize};
+
+use crate::account::{Secret, Visibility};
+use crate::code::Problem;
+use crate::id::AccountId;
+use crate::local::v1::Mode;
+use crate::runtime::RuntimeDeclaration;
+
+/// `GET /v1/version`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// The daemon's version.
+    pub version: String,
+    /// The versions of the local API that it speaks.
+    pub local: Vec<u32>,
+    /// The versions of the sync protocol that it speaks.
+    pub sync: Vec<u32>,
+}
+
+/// `GET /v1/status`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The version of this shape: 1.
+    pub schema: u32,
+    /// The daemon's version.
+    pub version: String,
+    /// What the daemon declares itself to be.
+    pub runtime: RuntimeDeclaration,
+    /// The accounts that the asker may see, sorted by name.
+    pub accounts: Vec<AccountStatus>,
+    /// What a person should know, the most severe first.
+    #[serde(default)]
+    pub health: Vec<Finding>,
+}
+
+/// Where an account stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccountState {
+    /// There is no hub in the configuration.
+    Local,
+    /// Its registration waits for the hub.
+    Registering,
+    /// Connected, nothing pending, nothing behind.
+    Synced,
+    /// Connected, on its way.
+    Syncing,
+    /// The hub is out of reach, or the mode keeps the connection closed.
+    Offline,
+    /// Paused by hand.
+    Paused,
+    /// The hub asks for a login.
+    AuthRequired,
+    /// The name is taken at the hub.
+    Conflict,
+}
+
+/// One account in [`Status`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountStatus {
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: AccountId,
+    /// Where it stands.
+    pub state: AccountState,
+    /// When it syncs.
+    pub mode: Mode,
+    /// Commits that the hub has not decided yet.
+    pub pending: u64,
+    /// Commits that the hub refused and nobody retried or discarded.
+    pub refused: u64,
+    /// The feed number up to which everything is applied here.
+    pub cursor: Option<u64>,
+    /// The last number of the hub's feed that is known here.
+    pub hub_head: Option<u64>,
+    /// When nothing was pending and nothing behind, the last time.
+    pub last_synced_at: Option<String>,
+    /// What went wrong last, until it goes right.
+    pub last_error: Option<Problem>,
+    /// Atomes that a first sync has brought so far, while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot_done: Option<u64>,
+    /// Atomes that it will bring in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot_total: Option<u64>,
+}
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Needs someone now.
+    Error,
+    /// Needs someone soon.
+    Warning,
+    /// Good to know.
+    Info,
+}
+
+/// One thing that a person should know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// A stable word: `clock-ahead`, `auth-required`, `replica-forked`, `no-progress`…
+    pub code: String,
+    /// How much it matters.
+    pub severity: Severity,
+    /// The account that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
+    /// Since when.
+    pub since: String,
+    /// What it is, for a person.
+    pub message: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+/// `POST /v1/accounts`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateAccount {
+    /// 1 to 64 characters.
+    pub name: String,
+    /// E.164, such as `+41791234567`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// Whether it is listed in the directory.
+    #[serde(default)]
+    pub visibility: Visibility,
+    /// The password.
+    pub password: Secret,
+}
+
+/// An account as its daemon shows it: in `GET /v1/accounts`, and in what creating and login answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AccountView {
+    /// Its id.
+    pub id: AccountId,
+    /// Its name.
+    pub name: String,
+    /// Its phone number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// Whether it is listed.
+    pub visibility: Visibility,
+    /// Where it stands.
+    pub state: AccountState,
+    /// When it was made, or first came, here.
+    pub created_at: String,
+}
+
+/// `POST /v1/login`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// The account's name.
+    pub name: String,
+    /// Its password.
+    pub password: Secret,
+}
+
+/// What logging out does with commits that the hub does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PendingWork {
+    /// Nothing: with pending commits the logout is refused as a conflict.
+    #[default]
+    Refuse,
+    /// They stay in the store, for the next login.
+    Keep,
+    /// They are thrown away.
+    Discard,
+}
+
+/// `POST /v1/logout`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Logout {
+    /// What to do with commits that the hub does not have.
+    #[serde(default)]
+    pub pending: PendingWork,
+}
+
+/// How a Unix user comes to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// By login.
+    Login,
+    /// By `[[access]]` in the daemon's configuration.
+    Configuration,
+}
+
+/// One line of `GET /v1/whoami`: an account that the asking Unix user is tied to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WhoAmI {
+    /// The asking Unix user's number.
+    pub uid: u32,
+    /// The account's name.
+    pub account: String,
+    /// The account's id.
+    pub id: AccountId,
+    /// How the tie came about.
+    pub access: Access,
+}

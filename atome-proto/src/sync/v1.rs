@@ -1,0 +1,399 @@
+//! Version 1 of the sync protocol: every message, from either end.
+//!
+//! Every message is a JSON object with `type`. Unknown fields are ignored; an unknown type is ignored
+//! where the message says `"optional": true`, else it is an error.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::account::Secret;
+use crate::code::Code;
+use crate::commit::RawCommit;
+use crate::digest::Buckets;
+use crate::id::{Epoch, HubId, ReplicaId};
+use crate::runtime::RuntimeDeclaration;
+use crate::stamp::Stamp;
+use crate::state::{AtomeState, RawState};
+use crate::sync::frame::{BadFrame, Encoding, FrameBytes};
+
+/// The version of this module.
+pub const VERSION: u32 = 1;
+/// The WebSocket subprotocol.
+pub const SUBPROTOCOL: &str = "atome.sync.v1";
+/// The capability of reading and writing zstd frames.
+pub const CAPABILITY_ZSTD: &str = "zstd";
+
+macro_rules! frames {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[serde(tag = "type")]
+        pub enum $name {
+            $(
+                #[doc = concat!("`", $text, "`")]
+                #[serde(rename = $text)]
+                $variant($variant),
+            )*
+        }
+
+        impl $name {
+            /// Every message type of this direction.
+            pub const TYPES: &[&str] = &[$($text),*];
+
+            /// Reads a message; `None` where it is unknown and optional.
+            ///
+            /// # Errors
+            ///
+            /// [`BadFrame::Json`] or [`BadFrame::Unsupported`].
+            pub fn from_json(json: &str) -> Result<Option<Self>, BadFrame> {
+                let tag: Tag<'_> = serde_json::from_str(json)?;
+                match tag.kind.as_ref() {
+                    $($text => Ok(Some(Self::$variant(serde_json::from_str(json)?))),)*
+                    _ if tag.optional => Ok(None),
+                    other => Err(BadFrame::Unsupported(other.chars().take(64).collect())),
+                }
+            }
+
+            /// Reads a message out of a frame; `None` where it is unknown and optional.
+            ///
+            /// # Errors
+            ///
+            /// [`BadFrame`].
+            pub fn decode(frame: FrameBytes) -> Result<Option<Self>, BadFrame> {
+                Self::from_json(&frame.unpack()?)
+            }
+
+            /// Puts the message into a frame.
+            ///
+            /// # Errors
+            ///
+            /// [`BadFrame::TooLong`].
+            pub fn encode(&self, encoding: Encoding) -> Result<FrameBytes, BadFrame> {
+                FrameBytes::pack(serde_json::to_string(self)?, encoding)
+            }
+        }
+
+        $(impl From<$variant> for $name {
+            fn from(message: $variant) -> Self {
+                Self::$variant(message)
+            }
+        })*
+    };
+}
+
+#[derive(Deserialize)]
+struct Tag<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(default)]
+    optional: bool,
+}
+
+frames! {
+    /// A message from a client.
+    ClientFrame {
+        Auth = "auth",
+        Hello = "hello",
+        Push = "push",
+        Pull = "pull",
+        Applied = "applied",
+        AskDigest = "digest",
+        Ping = "ping",
+    }
+}
+
+frames! {
+    /// A message from the hub.
+    HubFrame {
+        Welcome = "welcome",
+        Ack = "ack",
+        Batch = "batch",
+        Snapshot = "snapshot",
+        Digest = "digest",
+        Pong = "pong",
+        Error = "error",
+        Bye = "bye",
+    }
+}
+
+/// Where a reader stands in a feed.
+///
+/// It means something only to the hub and the epoch that gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The hub.
+    pub hub: HubId,
+    /// The life of its database.
+    pub epoch: Epoch,
+    /// The feed number up to which everything is applied.
+    pub feed: u64,
+}
+
+/// The first message of a client that could not authenticate on the upgrade.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Auth {
+    /// The session's token.
+    pub token: Secret,
+}
+
+/// The first message once authenticated: who speaks, and where it stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hello {
+    /// The protocol versions that the client speaks.
+    pub protocols: Vec<u32>,
+    /// What the client is; it must name no local endpoint.
+    pub runtime: RuntimeDeclaration,
+    /// The replica.
+    pub replica: ReplicaId,
+    /// The number of its last commit.
+    pub number: u64,
+    /// The number of its last commit whose decision it has kept.
+    pub acked: u64,
+    /// Where it stands in the feed; absent where it has nothing yet.
+    #[serde(default)]
+    pub cursor: Option<Cursor>,
+    /// What it can do beyond the minimum, such as `zstd`.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
+}
+
+/// Commits of the replica that said hello, in order and without a gap.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Push {
+    /// The number of the first one.
+    pub first: u64,
+    /// The commits.
+    pub commits: Vec<RawCommit>,
+}
+
+/// Asks for the feed after a cursor, from now on and as it grows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pull {
+    /// Where to begin; absent for the current state.
+    #[serde(default)]
+    pub cursor: Option<Cursor>,
+    /// How many frames (batches or pages) may be on the way.
+    pub window: u32,
+}
+
+/// One more frame (batch or page) is applied and durable: opens the window by one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Applied {
+    /// Where the reader stands now; absent while a snapshot is on its way.
+    #[serde(default)]
+    pub cursor: Option<Cursor>,
+}
+
+/// Asks for the hub's digest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AskDigest {
+    /// Returned as it is, to tell answers apart.
+    pub ask: u64,
+}
+
+/// Asks for a sign of life.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ping {
+    /// Returned as it is.
+    pub timestamp: u64,
+}
+
+/// The hub's first message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Welcome {
+    /// The name of this connection, in the hub's logs.
+    pub client_id: String,
+    /// The hub's time, in milliseconds since 1970.
+    pub timestamp: u64,
+    /// The protocol version chosen.
+    pub protocol: u32,
+    /// The hub.
+    pub hub: HubId,
+    /// The life of its database.
+    pub epoch: Epoch,
+    /// The last number of the account's feed.
+    pub head: u64,
+    /// The oldest feed number still kept.
+    pub oldest: u64,
+    /// The highest commit number that the hub has decided for this replica.
+    pub number: u64,
+    /// What the hub takes.
+    pub limits: Limits,
+    /// What both ends can do.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
+}
+
+/// What the hub takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// Bytes of a commit's JSON.
+    pub commit_len_max: u32,
+    /// Bytes of a frame's JSON.
+    pub frame_len_max: u32,
+    /// Push frames that may wait for their acknowledgement.
+    pub window: u32,
+}
+
+/// What the hub decided on commits of the replica; every one up to `number` is durable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ack {
+    /// The replica.
+    pub replica: ReplicaId,
+    /// The highest number decided.
+    pub number: u64,
+    /// One for each commit that is not plainly accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<Verdict>,
+}
+
+/// What became of one commit that is not plainly accepted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The commit's number.
+    pub number: u64,
+    /// What became of it.
+    pub ruling: Ruling,
+}
+
+/// A decision other than plain acceptance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Ruling {
+    /// Accepted with the hub's time instead of its own, which was ahead or out of order.
+    Clamped {
+        /// The stamp that it has now, everywhere.
+        stamp: Stamp,
+    },
+    /// Not accepted; it never will be.
+    Refused(Box<Refusal>),
+    /// Not decided yet; a later acknowledgement says more.
+    Deferred {
+        /// What it waits for.
+        on: String,
+    },
+}
+
+/// Why a commit was refused, and what stands instead.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The stable word.
+    pub code: Code,
+    /// What is wrong, for a person.
+    pub message: String,
+    /// The hub's state of the atomes that it touched, where there are few.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<AtomeState>,
+}
+
+/// Feed entries in order, without a gap.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// The number of the first entry.
+    pub from: u64,
+    /// The entries, numbered one after the other.
+    pub entries: Vec<Entry>,
+    /// The head of the feed when the batch was read.
+    pub head: u64,
+}
+
+impl Batch {
+    /// The number of the last entry.
+    #[must_use]
+    pub fn to(&self) -> u64 {
+        let len = u64::try_from(self.entries.len()).unwrap_or(u64::MAX);
+        self.from.saturating_add(len).saturating_sub(1)
+    }
+}
+
+/// One entry of a feed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Entry {
+    /// A commit, whole or cut to what the reader may see.
+    Commit(RawCommit),
+    /// A commit of this very replica, by its number: it has the rest.
+    Mine(u64),
+}
+
+/// A page of current state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Whether this is the first page: what was gathered before is dropped.
+    #[serde(default)]
+    pub first: bool,
+    /// States of atomes; a later one of the same atome replaces an earlier one.
+    pub states: Vec<RawState>,
+    /// How many atomes there are in all, for a progress bar.
+    pub total: u64,
+    /// Present on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<SnapshotEnd>,
+}
+
+/// What a snapshot stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotEnd {
+    /// The cursor whose state it is.
+    pub cursor: Cursor,
+    /// The highest commit number of this replica that is in it.
+    pub number: u64,
+}
+
+/// The hub's digest of all that the account sees.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Digest {
+    /// As asked.
+    pub ask: u64,
+    /// The feed number whose state it is.
+    pub feed: u64,
+    /// By atome.
+    pub buckets: Buckets,
+}
+
+/// A sign of life.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pong {
+    /// As sent.
+    pub timestamp: u64,
+    /// The hub's time, in milliseconds since 1970.
+    pub hub_time: u64,
+    /// The last number of the account's feed.
+    pub head: u64,
+    /// The highest commit number that the hub has decided for this replica.
+    pub number: u64,
+}
+
+/// Something that the client sent is wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Error {
+    /// The stable word.
+    pub code: Code,
+    /// What is wrong, for a person.
+    pub message: String,
+    /// Whether the same may succeed later.
+    #[serde(default)]
+    pub retry: bool,
+    /// More that belongs to the code: protocol ranges, a commit number.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub details: BTreeMap<String, u64>,
+}
+
+/// The hub ends the connection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bye {
+    /// Why.
+    pub code: Code,
+    /// Why, for a person.
+    pub message: String,
+    /// When to come back, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}

@@ -1,0 +1,322 @@
+//! Particle values: JSON in one canonical form.
+//!
+//! Equal values have equal bytes, on every machine: object keys sorted and unique, no white space,
+//! the shortest escapes, numbers in one spelling. Numbers are 64-bit integers or IEEE 754 doubles; a
+//! double that is a whole number below 2^53 is spelled as an integer, so `1.0` is `1`.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::Value as Json;
+use serde_json::value::RawValue;
+
+use crate::limit::{NESTING_MAX, VALUE_LEN_MAX};
+
+/// A JSON value as its canonical text.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Value(Box<str>);
+
+/// Why a text is no value.
+#[derive(Debug, thiserror::Error)]
+pub enum BadValue {
+    /// The text is not JSON.
+    #[error("the value is not JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The value is longer than [`VALUE_LEN_MAX`].
+    #[error("the value has {0} bytes; at most {VALUE_LEN_MAX} are allowed")]
+    TooLong(usize),
+    /// The value nests deeper than [`NESTING_MAX`].
+    #[error("the value nests deeper than {NESTING_MAX} levels")]
+    TooDeep,
+}
+
+impl Value {
+    /// Reads JSON text into canonical form.
+    ///
+    /// # Errors
+    ///
+    /// [`BadValue`] where the text is not JSON, or beyond the limits.
+    pub fn parse(text: &str) -> Result<Self, BadValue> {
+        if text.len() > VALUE_LEN_MAX {
+            return Err(BadValue::TooLong(text.len()));
+        }
+        if is_plainly_canonical(text) {
+            return Ok(Self(text.into()));
+        }
+        Self::from_json(serde_json::from_str(text)?)
+    }
+
+    /// Brings a parsed JSON value into canonical form.
+    ///
+    /// # Errors
+    ///
+    /// [`BadValue`] where the value is beyond the limits.
+    pub fn from_json(mut json: Json) -> Result<Self, BadValue> {
+        canonicalise(&mut json, 0)?;
+        let text = json.to_string();
+        if text.len() > VALUE_LEN_MAX {
+            return Err(BadValue::TooLong(text.len()));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// A number as a value; not-a-number and the infinities, which JSON lacks, become `null`.
+    #[must_use]
+    pub fn from_number(number: Number) -> Self {
+        Self(number.to_string().into())
+    }
+
+    /// A text as a value.
+    #[must_use]
+    pub fn from_text(text: &str) -> Self {
+        Self(Json::from(text).to_string().into())
+    }
+
+    /// The canonical text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The parsed value.
+    #[must_use]
+    pub fn to_json(&self) -> Json {
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+
+    /// The string that the value is, if it is one.
+    #[must_use]
+    pub fn to_text(&self) -> Option<String> {
+        self.0
+            .starts_with('"')
+            .then(|| serde_json::from_str(&self.0).ok())?
+    }
+
+    /// The number that the value is, if it is one.
+    #[must_use]
+    pub fn to_number(&self) -> Option<Number> {
+        Number::parse(&self.0)
+    }
+}
+
+/// A number that a counter can hold: whole while it fits 64 bits, else a double.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    /// A whole number.
+    Whole(i64),
+    /// A double that is no whole number below 2^53.
+    Double(f64),
+}
+
+impl Number {
+    /// Zero.
+    pub const ZERO: Self = Self::Whole(0);
+
+    /// Reads a JSON number, if the text is one and finite.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::of_json(&serde_json::from_str(text).ok()?)
+    }
+
+    fn of_json(number: &serde_json::Number) -> Option<Self> {
+        number
+            .as_i64()
+            .map(Self::Whole)
+            .or_else(|| number.as_f64().map(Self::of_double))
+    }
+
+    fn of_double(double: f64) -> Self {
+        whole(double).map_or(Self::Double(double), Self::Whole)
+    }
+
+    /// The sum; whole numbers stay whole while they fit, and become a double beyond.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        if let (Self::Whole(a), Self::Whole(b)) = (self, other)
+            && let Some(sum) = a.checked_add(b)
+        {
+            return Self::Whole(sum);
+        }
+        Self::of_double(self.as_f64() + other.as_f64())
+    }
+
+    /// The nearest double.
+    #[must_use]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the nearest double is what is asked for"
+    )]
+    pub fn as_f64(self) -> f64 {
+        match self {
+            Self::Whole(whole) => whole as f64,
+            Self::Double(double) => double,
+        }
+    }
+}
+
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Whole(whole) => serializer.serialize_i64(*whole),
+            Self::Double(double) => serializer.serialize_f64(*double),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = serde_json::Number::deserialize(deserializer)?;
+        Self::of_json(&number).ok_or_else(|| de::Error::custom("a finite number was expected"))
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(whole) => whole.fmt(f),
+            Self::Double(double) => Json::from(*double).fmt(f),
+        }
+    }
+}
+
+/// The integer that a double below 2^53 spells.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "below 2^53 and whole: nothing to truncate"
+)]
+fn whole(double: f64) -> Option<i64> {
+    const SAFE: f64 = 9_007_199_254_740_992.0;
+    (double.abs() < SAFE && double.fract() == 0.0).then_some(double as i64)
+}
+
+fn canonicalise(json: &mut Json, depth: usize) -> Result<(), BadValue> {
+    match json {
+        Json::Null | Json::Bool(_) | Json::String(_) => {}
+        Json::Number(number) => {
+            if let Some(whole) = number.as_f64().filter(|_| number.is_f64()).and_then(whole) {
+                *number = whole.into();
+            }
+        }
+        Json::Array(_) | Json::Object(_) if depth == NESTING_MAX => return Err(BadValue::TooDeep),
+        Json::Array(items) => {
+            for item in items {
+                canonicalise(item, depth + 1)?;
+            }
+        }
+        Json::Object(members) => {
+            for member in members.values_mut() {
+                canonicalise(member, depth + 1)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Sees at a glance that a text is canonical: a short integer, a literal, or a string without
+/// escapes. Most values are one of these, and need no second parse.
+fn is_plainly_canonical(text: &str) -> bool {
+    match text.as_bytes() {
+        b"null" | b"true" | b"false" | b"0" => true,
+        [b'"', middle @ .., b'"'] => middle
+            .iter()
+            .all(|b| *b >= 0x20 && *b != b'"' && *b != b'\\'),
+        [b'-', digits @ ..] | digits => {
+            matches!(digits, [b'1'..=b'9', rest @ ..]
+                if rest.len() < 15 && rest.iter().all(u8::is_ascii_digit))
+        }
+    }
+}
+
+/// Values may be anything that a person keeps; a debug print must not carry them into a log.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Value({} bytes)", self.0.len())
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Self::parse(raw.get()).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn canonical(text: &str) -> String {
+        Value::parse(text).unwrap().as_str().to_owned()
+    }
+
+    #[test]
+    fn one_spelling_a_value() {
+        assert_eq!(
+            canonical(r#"{"b":1.0,"a":[ 1e2, -0.0 ]}"#),
+            r#"{"a":[100,0],"b":1}"#
+        );
+        assert_eq!(canonical(r#""é\n\/""#), r#""é\n/""#);
+        assert_eq!(canonical("18446744073709551615"), "18446744073709551615");
+        assert_eq!(canonical("0.1"), "0.1");
+        assert_eq!(canonical(" -7 "), "-7");
+        assert_eq!(canonical("-0"), "0");
+    }
+
+    #[test]
+    fn what_is_beyond_the_limits_is_refused() {
+        let deep = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
+        assert!(Value::parse(&deep(NESTING_MAX)).is_ok());
+        assert!(matches!(
+            Value::parse(&deep(NESTING_MAX + 1)),
+            Err(BadValue::TooDeep)
+        ));
+        let long = format!("\"{}\"", "a".repeat(VALUE_LEN_MAX));
+        assert!(matches!(Value::parse(&long), Err(BadValue::TooLong(_))));
+        assert!(matches!(Value::parse("{"), Err(BadValue::Json(_))));
+        assert!(matches!(
+            Value::parse(r#""\ud800""#),
+            Err(BadValue::Json(_))
+        ));
+    }
+
+    #[test]
+    fn a_debug_print_does_not_show_the_value() {
+        assert_eq!(
+            format!("{:?}", Value::from_text("secret")),
+            "Value(8 bytes)"
+        );
+    }
+
+    #[test]
+    fn sums_stay_whole_while_they_fit() {
+        let sum = |a: &str, b: &str| {
+            Number::parse(a)
+                .unwrap()
+                .plus(Number::parse(b).unwrap())
+                .to_string()
+        };
+        assert_eq!(sum("1", "2"), "3");
+        assert_eq!(sum("0.5", "0.5"), "1");
+        assert_eq!(sum("9223372036854775807", "1"), Json::from(2f64.powi(63)).to_string());
+        assert_eq!(Number::parse("\"1\""), None);
+    }
+
+    proptest! {
+        #[test]
+        fn canonical_text_is_a_fixed_point(number: f64, text: String, whole: i64) {
+            for json in [Json::from(number), Json::from(text), Json::from(whole)] {
+                let once = Value::from_json(json).unwrap();
+                prop_assert_eq!(&Value::parse(once.as_str()).unwrap(), &once);
+                prop_assert_eq!(&Value::from_json(once.to_json()).unwrap(), &once);
+            }
+        }
+    }
+}

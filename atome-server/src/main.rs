@@ -1,0 +1,2 @@
+//! atome-server
+fn main() {}

@@ -1,0 +1,2 @@
+//! atomectl
+fn main() {}

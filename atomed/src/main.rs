@@ -1,0 +1,2 @@
+//! atomed
+fn main() {}
