@@ -66,6 +66,12 @@ impl Value {
         Self(number.to_string().into())
     }
 
+    /// A truth as a value.
+    #[must_use]
+    pub fn of_bool(truth: bool) -> Self {
+        Self(if truth { "true" } else { "false" }.into())
+    }
+
     /// A text as a value.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
@@ -305,7 +311,10 @@ mod tests {
         };
         assert_eq!(sum("1", "2"), "3");
         assert_eq!(sum("0.5", "0.5"), "1");
-        assert_eq!(sum("9223372036854775807", "1"), Json::from(2f64.powi(63)).to_string());
+        assert_eq!(
+            sum("9223372036854775807", "1"),
+            Json::from(2f64.powi(63)).to_string()
+        );
         assert_eq!(Number::parse("\"1\""), None);
     }
 

@@ -1,0 +1,146 @@
+//! Hashes by which stores see that they hold the same, and the hub that a number means the same.
+
+use atome_proto::commit::Commit;
+use atome_proto::digest::{Buckets, Digest};
+use atome_proto::state::AtomeState;
+use atome_proto::value::Value;
+
+/// The digest of one atome: the sum over its envelope and each of its particles.
+///
+/// A particle without a value counts too: that it was unset, and when, is part of the state.
+#[must_use]
+pub fn of_state(state: &AtomeState) -> Digest {
+    let mut envelope = blake3::Hasher::new();
+    envelope
+        .update(state.atome.as_bytes())
+        .update(&state.created.to_bytes())
+        .update(state.creator.as_bytes())
+        .update(state.owner.as_bytes())
+        .update(state.key.as_deref().unwrap_or_default().as_bytes());
+    let mut sum = Digest::of_hash(envelope.finalize().as_bytes());
+    for (key, particle) in &state.particles {
+        let mut hasher = blake3::Hasher::new();
+        hasher
+            .update(state.atome.as_bytes())
+            .update(&particle.stamp.to_bytes());
+        part(&mut hasher, key.as_str());
+        if let Some(value) = particle.value() {
+            hasher.update(&[1]).update(value.as_str().as_bytes());
+        }
+        sum = sum.plus(Digest::of_hash(hasher.finalize().as_bytes()));
+    }
+    sum
+}
+
+/// Adds the digest of one atome to its bucket.
+pub fn add_state(buckets: &mut Buckets, state: &AtomeState) {
+    let [.., last] = *state.atome.as_bytes();
+    buckets.add(last, of_state(state));
+}
+
+/// The hash of what a commit says, without its stamps: these may be set anew by the hub, while the
+/// number must always mean the same content.
+#[must_use]
+pub fn of_content(commit: &Commit) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(commit.author.as_bytes());
+    for change in &commit.changes {
+        hasher.update(b"atome").update(change.atome.as_bytes());
+        if let Some(create) = &change.create {
+            hasher.update(b"create");
+            part(&mut hasher, create.key.as_deref().unwrap_or_default());
+            hasher.update(create.owner.unwrap_or(commit.author).as_bytes());
+        }
+        for (key, value) in &change.set {
+            hasher.update(b"set");
+            part(&mut hasher, key.as_str());
+            part(&mut hasher, Value::as_str(value));
+        }
+        for key in &change.unset {
+            hasher.update(b"unset");
+            part(&mut hasher, key.as_str());
+        }
+        for (key, addend) in &change.add {
+            hasher.update(b"add");
+            part(&mut hasher, key.as_str());
+            part(&mut hasher, &addend.by.to_string());
+        }
+    }
+    *hasher.finalize().as_bytes()
+}
+
+/// A text with its length before it, so that two texts cannot be taken for one.
+fn part(hasher: &mut blake3::Hasher, text: &str) {
+    let len = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    hasher.update(&len.to_be_bytes()).update(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merge::{Origin, apply};
+    use atome_proto::commit::{Addend, Change, Create, Key};
+    use atome_proto::stamp::{HybridTime, Stamp};
+    use atome_proto::value::Number;
+    use atome_proto::{AccountId, AtomeId, ReplicaId};
+    use uuid::Uuid;
+
+    fn commit(number: u64, change: Change) -> Commit {
+        let stamp = Stamp {
+            time: HybridTime(number),
+            replica: ReplicaId(1),
+        };
+        let author = AccountId(Uuid::from_u128(9));
+        Commit {
+            number,
+            author,
+            stamp,
+            claimed: None,
+            changes: vec![change],
+        }
+    }
+
+    fn key(name: &str) -> Key {
+        Key::of_particle(name).unwrap()
+    }
+
+    #[test]
+    fn the_stamp_is_not_part_of_the_content() {
+        let mut change = Change::new(AtomeId(Uuid::from_u128(1)));
+        change.add.insert(
+            key("n"),
+            Addend {
+                by: Number::Whole(1),
+                to: Stamp::ZERO,
+            },
+        );
+        let one = commit(1, change.clone());
+        let mut two = one.clone();
+        two.stamp.time = HybridTime(77);
+        two.changes[0].add.get_mut("n").unwrap().to = one.stamp;
+        assert_eq!(of_content(&one), of_content(&two));
+        two.changes[0].add.get_mut("n").unwrap().by = Number::Whole(2);
+        assert_ne!(of_content(&one), of_content(&two));
+    }
+
+    #[test]
+    fn every_part_of_a_state_counts() {
+        let mut change = Change::new(AtomeId(Uuid::from_u128(1)));
+        change.create = Some(Create::default());
+        change.set.insert(key("a"), Value::from_text("x"));
+        let first = commit(1, change);
+        let state = apply(None, &first.changes[0], Origin::of(&first));
+        let mut unset = Change::new(state.atome);
+        unset.unset.insert(key("b"));
+        let second = commit(2, unset);
+        let later = apply(Some(state.clone()), &second.changes[0], Origin::of(&second));
+        assert_ne!(of_state(&state), of_state(&later));
+        let mut other = state.clone();
+        other.atome = AtomeId(Uuid::from_u128(2));
+        assert_ne!(of_state(&state), of_state(&other));
+        let mut buckets = Buckets::default();
+        add_state(&mut buckets, &state);
+        add_state(&mut buckets, &other);
+        assert_eq!(buckets.total(), of_state(&state).plus(of_state(&other)));
+    }
+}
