@@ -1,2 +1,61 @@
-//! xtask
-fn main() {}
+//! The project's own chores: `cargo xtask demo|check|tidy|sim|dist`.
+//!
+//! Owns what a person or continuous integration runs on the source tree. It is no part of any
+//! program that ships.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a chore talks to the person who runs it"
+)]
+
+mod cargo;
+mod check;
+mod sim;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What a chore answers: done, or what went wrong, for a person.
+type Outcome = Result<(), String>;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own chores", version)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Everything that must hold before a change goes in: formatting, lints, tests, docs, tidy, deny.
+    Check,
+    /// Checks the rules of the architecture that the compiler cannot see.
+    Tidy,
+    /// Runs the simulated world on more seeds than the tests do.
+    Sim(sim::Arguments),
+}
+
+fn main() -> ExitCode {
+    let root = workspace_root();
+    let outcome = match Arguments::parse().chore {
+        Chore::Check => check::run(&root),
+        Chore::Tidy => tidy::run(&root),
+        Chore::Sim(arguments) => sim::run(&root, &arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("\n{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder of the workspace that this program was built from.
+fn workspace_root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
