@@ -1,0 +1,61 @@
+//! Requests about the daemon itself, accounts and logins.
+
+use atome_proto::local::v1::{AccountView, CreateAccount, Login, Logout, Status, Version, WhoAmI};
+use atome_proto::runtime::RuntimeDeclaration;
+
+use crate::call::Call;
+use crate::client::Client;
+use crate::error::ClientError;
+
+/// Every method fails with [`ClientError`]: no daemon, the daemon's problem, no answer in time.
+#[expect(
+    clippy::missing_errors_doc,
+    reason = "they all fail alike, as the block says"
+)]
+impl Client {
+    /// Asks which versions the daemon speaks.
+    pub async fn version(&self) -> Result<Version, ClientError> {
+        self.ask(Call::get(&["version"])).await
+    }
+
+    /// Asks what the daemon declares itself to be.
+    pub async fn runtime(&self) -> Result<RuntimeDeclaration, ClientError> {
+        self.ask(Call::get(&["runtime"])).await
+    }
+
+    /// Asks how the daemon and its accounts are.
+    pub async fn status(&self) -> Result<Status, ClientError> {
+        self.ask(Call::get(&["status"])).await
+    }
+
+    /// Asks for the accounts that the asker may see.
+    pub async fn accounts(&self) -> Result<Vec<AccountView>, ClientError> {
+        self.ask(Call::get(&["accounts"])).await
+    }
+
+    /// Asks for one account, by name or id.
+    pub async fn show_account(&self, name_or_id: &str) -> Result<AccountView, ClientError> {
+        self.ask(Call::get(&["accounts", name_or_id])).await
+    }
+
+    /// Makes an account; it works at once, with or without a hub.
+    pub async fn create_account(&self, new: &CreateAccount) -> Result<AccountView, ClientError> {
+        self.ask(Call::post(&["accounts"]).json(new)?).await
+    }
+
+    /// Ties the asking Unix user to an account.
+    pub async fn login(&self, login: &Login) -> Result<AccountView, ClientError> {
+        self.ask(Call::post(&["login"]).json(login)?).await
+    }
+
+    /// Unties the asking Unix user from the account.
+    pub async fn logout(&self, logout: &Logout) -> Result<(), ClientError> {
+        let call = self.of_account(Call::post(&["logout"]));
+        self.tell(call.json(logout)?).await
+    }
+
+    /// Asks which accounts the asking Unix user is tied to.
+    pub async fn whoami(&self) -> Result<Vec<WhoAmI>, ClientError> {
+        self.ask(Call::get(&["whoami"])).await
+    }
+}
