@@ -82,6 +82,16 @@ pub struct Session {
     pub expires_at_ms: u64,
 }
 
+/// `GET /api/v1/auth/me`: whose session it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Me {
+    /// Whose.
+    pub entry: DirectoryEntry,
+    /// When the session ends unless it is used, in milliseconds since 1970.
+    pub expires_at_ms: u64,
+}
+
 /// `GET /api/v1/server`: what a hub says of itself to anyone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
