@@ -1,1 +1,20 @@
-//! Test support.
+//! Real programs for tests and for the demo: built, configured, started, asked, stopped.
+//!
+//! Owns what stands around the three programs: their build, a certificate authority, a temp directory a
+//! machine, readiness, signals. It knows them only from outside, as a script would, and never looks
+//! into a store. The one loopback address of all tests and of the quick start stands in [`loopback`].
+
+pub mod authority;
+pub mod binaries;
+pub mod ctl;
+pub mod error;
+pub mod hub;
+pub mod loopback;
+pub mod machine;
+pub mod process;
+
+pub use binaries::Binaries;
+pub use ctl::{Ctl, Reply};
+pub use error::HarnessError;
+pub use hub::Hub;
+pub use machine::{Machine, Remote};

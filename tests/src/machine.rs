@@ -1,0 +1,152 @@
+//! A machine: a folder with a daemon's configuration, state and socket, and the daemon as a process.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+
+use crate::binaries::Binaries;
+use crate::ctl::Ctl;
+use crate::error::HarnessError;
+use crate::process::Running;
+
+/// The hub that a daemon dials.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    /// Where it is.
+    pub endpoint: String,
+    /// Whom to trust.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// One machine.
+#[derive(Debug)]
+pub struct Machine {
+    binaries: Binaries,
+    folder: PathBuf,
+    running: Option<Running>,
+}
+
+impl Machine {
+    /// Prepares a machine below `folder`; with no remote it is fully offline. It is not started.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be written.
+    pub fn prepare(
+        binaries: &Binaries,
+        folder: &Path,
+        remote: Option<&Remote>,
+    ) -> Result<Self, HarnessError> {
+        fs::create_dir_all(folder.join("state"))
+            .map_err(HarnessError::io("make a machine's folder"))?;
+        let machine = Self {
+            binaries: binaries.clone(),
+            folder: folder.to_owned(),
+            running: None,
+        };
+        fs::write(machine.config(), machine.config_text(remote))
+            .map_err(HarnessError::io("write a daemon's configuration"))?;
+        Ok(machine)
+    }
+
+    /// Prepares and starts one.
+    ///
+    /// # Errors
+    ///
+    /// As for preparing and starting.
+    pub fn start_new(
+        binaries: &Binaries,
+        folder: &Path,
+        remote: Option<&Remote>,
+    ) -> Result<Self, HarnessError> {
+        let mut machine = Self::prepare(binaries, folder, remote)?;
+        machine.start()?;
+        Ok(machine)
+    }
+
+    /// A hub on the very machine is refused in production: daemons of tests are for development.
+    fn config_text(&self, remote: Option<&Remote>) -> String {
+        let mut text = format!(
+            "profile = \"development\"\nstate_dir = {:?}\nsandbox = \"best-effort\"\n\n\
+             [local]\nsocket = {:?}\n\n[secrets]\nstore = \"file\"\n",
+            self.state_dir(),
+            self.socket()
+        );
+        if let Some(remote) = remote {
+            // Writing to a `String` cannot fail.
+            let _ = write!(text, "\n[remote]\nendpoint = {:?}\n", remote.endpoint);
+            if let Some(ca_file) = &remote.ca_file {
+                let _ = writeln!(text, "ca_file = {ca_file:?}");
+            }
+        }
+        text
+    }
+
+    /// Starts the daemon and waits until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// [`HarnessError::NotReady`].
+    pub fn start(&mut self) -> Result<&Running, HarnessError> {
+        let mut command = Command::new(self.binaries.atomed());
+        command.arg("--config").arg(self.config());
+        let running = Running::start(command, &self.folder, "atomed")?;
+        Ok(self.running.insert(running))
+    }
+
+    /// Stops the daemon as a service manager would.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not stop.
+    pub fn stop(&mut self) -> Result<Option<ExitStatus>, HarnessError> {
+        self.running.take().map(Running::stop).transpose()
+    }
+
+    /// Ends the daemon at once, as `kill -9` and a crash do.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be waited for.
+    pub fn kill(&mut self) -> Result<(), HarnessError> {
+        self.running.take().map_or(Ok(()), Running::kill)
+    }
+
+    /// The command line, pointed at this machine.
+    #[must_use]
+    pub fn ctl(&self) -> Ctl {
+        Ctl::new(self.binaries.atomectl(), self.socket(), self.folder.clone())
+    }
+
+    /// The daemon's configuration.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("atomed.toml")
+    }
+
+    /// The daemon's state directory.
+    #[must_use]
+    pub fn state_dir(&self) -> PathBuf {
+        self.folder.join("state")
+    }
+
+    /// The daemon's socket.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join("atomed.sock")
+    }
+
+    /// The process, while it runs.
+    #[must_use]
+    pub fn running(&self) -> Option<&Running> {
+        self.running.as_ref()
+    }
+
+    /// Lets it run on after this program has ended.
+    pub fn leave_running(mut self) {
+        if let Some(running) = self.running.take() {
+            running.leave_running();
+        }
+    }
+}
