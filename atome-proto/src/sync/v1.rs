@@ -150,8 +150,6 @@ pub struct Hello {
     pub replica: ReplicaId,
     /// The number of its last commit.
     pub number: u64,
-    /// The number of its last commit whose decision it has kept.
-    pub acked: u64,
     /// Where it stands in the feed; absent where it has nothing yet.
     #[serde(default)]
     pub cursor: Option<Cursor>,
@@ -311,6 +309,18 @@ impl Batch {
     }
 }
 
+impl Batch {
+    /// The highest number of the reader's own commits in it; 0 where there is none.
+    #[must_use]
+    pub fn last_mine(&self) -> u64 {
+        let mine = self.entries.iter().filter_map(|entry| match entry {
+            Entry::Mine(number) => Some(*number),
+            Entry::Commit(_) => None,
+        });
+        mine.max().unwrap_or(0)
+    }
+}
+
 /// One entry of a feed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -324,9 +334,10 @@ pub enum Entry {
 /// A page of current state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// Whether this is the first page: what was gathered before is dropped.
-    #[serde(default)]
-    pub first: bool,
+    /// The head of the feed when the snapshot began: the pages of one snapshot agree in it.
+    pub since: u64,
+    /// The place of this page, from 0; with the first one, what was gathered before is dropped.
+    pub page: u64,
     /// States of atomes; a later one of the same atome replaces an earlier one.
     pub states: Vec<RawState>,
     /// How many atomes there are in all, for a progress bar.

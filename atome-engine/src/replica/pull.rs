@@ -1,0 +1,170 @@
+//! Pulling: the feed, or a snapshot where the feed does not reach back, a window of frames at a time.
+
+use atome_proto::code::{Code, Problem};
+use atome_proto::limit::WINDOW_FRAMES;
+use atome_proto::sync::v1::{Applied, Batch, Cursor, Pull as PullFrame, Snapshot};
+
+use crate::clock::Now;
+use crate::replica::{Replica, StoreJob};
+
+/// How often the same cursor may be asked for without progress before that is a fault (`progress`).
+const ASKED_MAX: u32 = 3;
+/// Frames that may wait for the store; a hub that sends more than the window allows loses the rest,
+/// and is asked again (`bounded`).
+const JOBS_MAX: usize = 4 * WINDOW_FRAMES as usize;
+
+/// Whether the feed must be asked for again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Again {
+    /// No.
+    #[default]
+    No,
+    /// Yes, as soon as the store is quiet.
+    Due,
+    /// It was: what does not fit comes from before that, and is passed over.
+    Asked,
+}
+
+/// The snapshot whose pages are coming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pages {
+    since: u64,
+    next: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Pull {
+    /// The last feed number received on this connection, in order.
+    received: u64,
+    snapshot: Option<Pages>,
+    again: Again,
+    /// The cursor asked for last, and how often in a row.
+    asked: Option<(u64, u32)>,
+}
+
+impl Pull {
+    pub(super) fn disconnected(&mut self) {
+        self.snapshot = None;
+        self.again = Again::No;
+    }
+
+    pub(super) fn is_behind(&self, head: u64) -> bool {
+        self.snapshot.is_some() || self.received < head
+    }
+
+    /// Something is missing: the feed is to be asked for again.
+    pub(super) fn ask_again(&mut self) {
+        self.again = Again::Due;
+    }
+
+    /// A frame does not follow what was received before.
+    fn misplaced(&mut self) {
+        if self.again == Again::No {
+            self.again = Again::Due;
+        }
+    }
+}
+
+impl Replica {
+    /// Asks for everything after the cursor.
+    pub(super) fn ask_feed(&mut self) {
+        self.pull.received = self.position.feed();
+        self.pull.snapshot = None;
+        self.send(PullFrame {
+            cursor: self.position.cursor,
+            window: WINDOW_FRAMES,
+        });
+    }
+
+    /// Asks again, where that is due; after too many times without progress, backs off.
+    pub(super) fn plan_pull(&mut self, now: Now) {
+        if self.pull.again != Again::Due || self.storing || !self.link.is_welcome() {
+            return;
+        }
+        let feed = self.position.feed();
+        let times = match self.pull.asked {
+            Some((last, times)) if last == feed => times + 1,
+            Some(_) | None => 1,
+        };
+        self.pull.asked = Some((feed, times));
+        if times > ASKED_MAX {
+            self.pull.asked = None;
+            self.status.stuck(true);
+            let message = format!("the hub gives no progress after feed number {feed}");
+            return self.hang_up(Some(Problem::new(Code::Internal, message)), None, now);
+        }
+        self.jobs.retain(|job| !job.is_feed());
+        self.pull.again = Again::Asked;
+        self.ask_feed();
+    }
+
+    pub(super) fn on_batch(&mut self, batch: Batch) {
+        self.status.head(batch.head);
+        let Some((hub, epoch)) = self.position.hub.filter(|_| !batch.entries.is_empty()) else {
+            return;
+        };
+        let fits = batch.from == self.pull.received + 1 && self.pull.snapshot.is_none();
+        if !fits || self.jobs.len() >= JOBS_MAX {
+            return self.pull.misplaced();
+        }
+        if batch.last_mine() > self.number_max() {
+            return self.link.fork_seen();
+        }
+        self.pull.again = Again::No;
+        self.pull.received = batch.to();
+        let at = Cursor {
+            hub,
+            epoch,
+            feed: batch.to(),
+        };
+        self.jobs.push_back(StoreJob::Apply { batch, at });
+    }
+
+    pub(super) fn on_applied(&mut self, cursor: Option<Cursor>) {
+        self.pull.asked = None;
+        self.status.stuck(false);
+        if self.link.is_welcome() {
+            self.send(Applied { cursor });
+        }
+    }
+
+    pub(super) fn on_snapshot(&mut self, page: Snapshot) {
+        let place = Pages {
+            since: page.since,
+            next: page.page,
+        };
+        if page.page == 0 {
+            self.pull.snapshot = Some(place);
+            self.pull.again = Again::No;
+            self.status.snapshot_begins(page.total);
+        }
+        if self.pull.snapshot != Some(place) || self.jobs.len() >= JOBS_MAX {
+            return self.pull.misplaced();
+        }
+        self.pull.snapshot = Some(Pages {
+            next: place.next + 1,
+            ..place
+        });
+        let end = page.end;
+        self.jobs.push_back(StoreJob::Stage(page));
+        if let Some(end) = end {
+            self.pull.snapshot = None;
+            self.pull.received = end.cursor.feed;
+            let keep = self.position.cursor.is_none();
+            self.jobs.push_back(StoreJob::Install { end, keep });
+        }
+    }
+
+    pub(super) fn on_staged(&mut self, page: &Snapshot) {
+        self.status.snapshot_grows(page.states.len());
+        if self.link.is_welcome() {
+            self.send(Applied { cursor: None });
+        }
+    }
+
+    pub(super) fn on_installed(&mut self) {
+        self.pull.asked = None;
+        self.status.stuck(false);
+        self.status.snapshot_ends();
+    }
+}

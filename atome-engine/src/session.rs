@@ -1,0 +1,437 @@
+//! The hub-session state machine: what a hub does on one connection that a client opened.
+//!
+//! Steps 11 and 13 of the way of a write. It begins once the shell knows whose connection it is. The
+//! store is an effect with an answer: an acknowledgement goes out only after the answer that the
+//! commits are durable. At most one admission and one read are on their way at a time; a slow reader
+//! costs its window and no more (`bounded`).
+//!
+//! Source: design 3.
+
+mod greet;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+
+use atome_proto::code::{Code, Problem};
+use atome_proto::commit::RawCommit;
+use atome_proto::digest::Buckets;
+use atome_proto::id::{AtomeId, Epoch, HubId, ReplicaId};
+use atome_proto::limit::WINDOW_FRAMES;
+use atome_proto::state::RawState;
+use atome_proto::sync::v1::{
+    Ack, Batch, Bye, ClientFrame, Digest, Error, HubFrame, Pong, Push, Verdict,
+};
+
+use crate::clock::Now;
+
+/// A client that says nothing for so long (two of its heartbeats and some) is gone.
+const SILENT_MS: u64 = 75_000;
+/// A client must say hello within so long.
+const HELLO_MS: u64 = 10_000;
+
+/// Where an account's feed and one of its replicas stand, durably.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeedPosition {
+    /// The last feed number.
+    pub head: u64,
+    /// The oldest feed number still kept; 1 for a feed that keeps all, or is empty.
+    pub oldest: u64,
+    /// The highest number decided for the replica.
+    pub number: u64,
+}
+
+/// What became of pushed commits; all of it is durable.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Admitted {
+    /// The highest number decided for the replica.
+    pub number: u64,
+    /// One for each of the commits that was not plainly accepted, those decided before included.
+    pub verdicts: Vec<Verdict>,
+    /// The last feed number.
+    pub head: u64,
+    /// The first number under which the hub has another content; nothing from there on was taken.
+    pub fork: Option<u64>,
+    /// The number that the hub waits for, where the first commit comes after it.
+    pub gap: Option<u64>,
+}
+
+/// A page of states in the order of their ids.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StatePage {
+    /// The states.
+    pub states: Vec<RawState>,
+    /// The last id of the page; `None` where there are no more.
+    pub last: Option<AtomeId>,
+    /// How many atomes the account has in all.
+    pub total: u64,
+}
+
+/// The present states of atomes that changed after a feed number, read in one transaction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChangedPage {
+    /// The states.
+    pub states: Vec<RawState>,
+    /// The feed number up to which these are all that changed.
+    pub through: u64,
+    /// Whether that is the head, so that a snapshot ends here.
+    pub complete: bool,
+    /// The highest number of the reader's replica that is in them.
+    pub number: u64,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// The client sent a message.
+    Frame(ClientFrame),
+    /// The client sent something that is no message.
+    Unreadable(Problem),
+    /// The answer to [`Effect::Position`].
+    Position(FeedPosition),
+    /// The answer to [`Effect::Admit`].
+    Admitted(Admitted),
+    /// The answer to [`Effect::ReadFeed`]; without entries where there is nothing new.
+    Feed(Batch),
+    /// The answer to [`Effect::ReadStates`].
+    States(StatePage),
+    /// The answer to [`Effect::ReadChanged`].
+    Changed(ChangedPage),
+    /// The answer to [`Effect::ReadDigest`].
+    Digest {
+        /// The feed number whose state it is.
+        feed: u64,
+        /// The digest.
+        buckets: Buckets,
+    },
+    /// The store could not answer an effect.
+    StoreFailed(Problem),
+    /// The head of the account's feed is (at least) this now.
+    Head(u64),
+    /// The session behind the connection is over, or the hub stops.
+    End {
+        /// Why.
+        problem: Problem,
+    },
+    /// Time has passed.
+    Tick,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Send a message.
+    Send(HubFrame),
+    /// Look up where the account and the replica stand, durably, now.
+    Position {
+        /// The replica.
+        replica: ReplicaId,
+    },
+    /// Decide on commits of the replica, in one transaction.
+    Admit {
+        /// The replica.
+        replica: ReplicaId,
+        /// The number of the first one.
+        first: u64,
+        /// The commits.
+        commits: Vec<RawCommit>,
+    },
+    /// Read the feed.
+    ReadFeed {
+        /// The replica, whose own commits need no body.
+        replica: ReplicaId,
+        /// The feed number before the first one.
+        after: u64,
+    },
+    /// Read a page of states.
+    ReadStates {
+        /// The last id of the page before.
+        after: Option<AtomeId>,
+    },
+    /// Read the states that changed.
+    ReadChanged {
+        /// The replica.
+        replica: ReplicaId,
+        /// After this feed number.
+        since: u64,
+    },
+    /// Read the account's digest.
+    ReadDigest,
+    /// End the connection, once everything is sent.
+    Close,
+}
+
+/// What a hub says of itself in every welcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The hub.
+    pub hub: HubId,
+    /// The life of its database.
+    pub epoch: Epoch,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Session {
+    identity: Identity,
+    client_id: String,
+    phase: Phase,
+    began_ms: u64,
+    heard_ms: u64,
+    /// The highest number decided for the replica.
+    number: u64,
+    /// The head of the account's feed, as far as is known here.
+    head: u64,
+    /// Pushes that wait for the one on its way.
+    pushes: VecDeque<Push>,
+    admitting: bool,
+    /// Timestamps of pings that wait for the position, the first one on its way.
+    pings: VecDeque<u64>,
+    /// Digests asked for, the first one on its way.
+    asks: VecDeque<u64>,
+    stream: stream::Stream,
+    effects: VecDeque<Effect>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Phase {
+    /// Nothing was said.
+    Silent,
+    /// Hello was said; the store looks up where things stand.
+    Greeting(ReplicaId),
+    /// Welcome was said.
+    Open(ReplicaId),
+    /// It is over.
+    Closed,
+}
+
+impl Session {
+    /// A connection that began `now`; `client_id` names it in logs.
+    #[must_use]
+    pub fn new(identity: Identity, client_id: String, now: Now) -> Self {
+        Self {
+            identity,
+            client_id,
+            phase: Phase::Silent,
+            began_ms: now.mono_ms,
+            heard_ms: now.mono_ms,
+            number: 0,
+            head: 0,
+            pushes: VecDeque::new(),
+            admitting: false,
+            pings: VecDeque::new(),
+            asks: VecDeque::new(),
+            stream: stream::Stream::default(),
+            effects: VecDeque::new(),
+        }
+    }
+
+    /// Takes an input; effects may follow.
+    pub fn handle(&mut self, input: Input, now: Now) {
+        if self.phase == Phase::Closed {
+            return;
+        }
+        match input {
+            Input::Frame(frame) => {
+                self.heard_ms = now.mono_ms;
+                self.on_frame(frame);
+            }
+            Input::Unreadable(problem) | Input::StoreFailed(problem) => self.fail(&problem),
+            Input::Position(position) => self.on_position(position, now),
+            Input::Admitted(admitted) => self.on_admitted(admitted),
+            Input::Feed(batch) => self.on_feed(batch),
+            Input::States(page) => self.on_states(page),
+            Input::Changed(page) => self.on_changed(page),
+            Input::Digest { feed, buckets } => self.on_digest(feed, buckets),
+            Input::Head(head) => self.head = self.head.max(head),
+            Input::End { problem } => self.end(problem),
+            Input::Tick => {}
+        }
+        self.plan(now);
+    }
+
+    /// The next thing to be done, if there is one.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When [`Input::Tick`] is due, by the forward-only clock, if it is.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<u64> {
+        match self.phase {
+            Phase::Silent => Some(self.began_ms + HELLO_MS),
+            Phase::Greeting(_) | Phase::Open(_) => Some(self.heard_ms + SILENT_MS),
+            Phase::Closed => None,
+        }
+    }
+
+    /// Whether nothing more will come.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.phase == Phase::Closed
+    }
+
+    fn plan(&mut self, now: Now) {
+        if self.poll_timeout().is_some_and(|due| due <= now.mono_ms) {
+            return self.end(Problem::new(Code::TimedOut, "the client has fallen silent"));
+        }
+        let Phase::Open(replica) = self.phase else {
+            return;
+        };
+        if !self.admitting
+            && let Some(push) = self.pushes.pop_front()
+        {
+            self.admitting = true;
+            let Push { first, commits } = push;
+            self.effects.push_back(Effect::Admit {
+                replica,
+                first,
+                commits,
+            });
+        }
+        self.plan_stream(replica);
+    }
+
+    fn on_frame(&mut self, frame: ClientFrame) {
+        match (frame, &self.phase) {
+            (ClientFrame::Hello(hello), Phase::Silent) => self.on_hello(&hello),
+            (ClientFrame::Auth(_), Phase::Silent) => {}
+            (ClientFrame::Push(push), Phase::Open(_)) => self.on_push(push),
+            (ClientFrame::Pull(pull), Phase::Open(_)) => self.on_pull(&pull),
+            (ClientFrame::Applied(_), Phase::Open(_)) => self.stream.opens(),
+            (ClientFrame::AskDigest(ask), Phase::Open(_)) => {
+                self.asks.push_back(ask.ask);
+                match self.asks.len() {
+                    1 => self.effects.push_back(Effect::ReadDigest),
+                    2..=16 => {}
+                    _ => self.fail(&Problem::new(
+                        Code::Busy,
+                        "too many digests asked for at once",
+                    )),
+                }
+            }
+            (ClientFrame::Ping(ping), Phase::Open(replica)) => {
+                let replica = *replica;
+                self.pings.push_back(ping.timestamp);
+                match self.pings.len() {
+                    1 => self.effects.push_back(Effect::Position { replica }),
+                    2..=512 => {}
+                    _ => self.fail(&Problem::new(Code::Busy, "too many pings at once")),
+                }
+            }
+            (_, Phase::Greeting(_) | Phase::Open(_) | Phase::Silent | Phase::Closed) => {
+                self.fail(&Problem::new(
+                    Code::BadRequest,
+                    "this message is not expected now",
+                ));
+            }
+        }
+    }
+
+    fn on_push(&mut self, push: Push) {
+        let waiting = self.pushes.len() + usize::from(self.admitting);
+        if waiting >= usize::try_from(WINDOW_FRAMES).unwrap_or(usize::MAX) {
+            return self.fail(&Problem::new(
+                Code::Busy,
+                "more pushes than the window allows",
+            ));
+        }
+        self.pushes.push_back(push);
+    }
+
+    fn on_admitted(&mut self, admitted: Admitted) {
+        let Phase::Open(replica) = self.phase else {
+            return;
+        };
+        self.admitting = false;
+        self.number = self.number.max(admitted.number);
+        self.head = self.head.max(admitted.head);
+        self.send(Ack {
+            replica,
+            number: admitted.number,
+            verdicts: admitted.verdicts,
+        });
+        if let Some(number) = admitted.fork {
+            self.pushes.clear();
+            let message = format!("commit {number} of this replica means something else here");
+            return self.refuse(Code::Fork, message, Some(number));
+        }
+        if let Some(number) = admitted.gap {
+            self.pushes.clear();
+            let message = format!("commit {number} of this replica is missing");
+            return self.refuse(Code::BadRequest, message, Some(number));
+        }
+        self.stream_goes_on();
+    }
+
+    fn on_digest(&mut self, feed: u64, buckets: Buckets) {
+        if let Some(ask) = self.asks.pop_front() {
+            self.send(Digest { ask, feed, buckets });
+        }
+        if !self.asks.is_empty() {
+            self.effects.push_back(Effect::ReadDigest);
+        }
+    }
+
+    fn pong(&mut self, timestamp: u64, position: FeedPosition, now: Now) {
+        self.send(Pong {
+            timestamp,
+            hub_time: now.wall_ms,
+            head: position.head,
+            number: position.number,
+        });
+    }
+
+    fn send(&mut self, frame: impl Into<HubFrame>) {
+        self.effects.push_back(Effect::Send(frame.into()));
+    }
+
+    /// Says what is wrong; the connection stays.
+    fn refuse(&mut self, code: Code, message: String, number: Option<u64>) {
+        let details = number
+            .map(|number| ("number".to_owned(), number))
+            .into_iter()
+            .collect();
+        self.send(Error {
+            code,
+            message,
+            retry: false,
+            details,
+        });
+    }
+
+    /// Says what is wrong, and ends the connection.
+    fn fail(&mut self, problem: &Problem) {
+        let retry = problem.retry_after_ms.is_some();
+        let Problem { code, detail, .. } = problem.clone();
+        self.send(Error {
+            code,
+            message: detail,
+            retry,
+            details: [].into(),
+        });
+        self.close();
+    }
+
+    fn end(&mut self, problem: Problem) {
+        let Problem {
+            code,
+            detail,
+            retry_after_ms,
+            ..
+        } = problem;
+        self.send(Bye {
+            code,
+            message: detail,
+            retry_after_ms,
+        });
+        self.close();
+    }
+
+    fn close(&mut self) {
+        self.phase = Phase::Closed;
+        self.pushes.clear();
+        self.effects.push_back(Effect::Close);
+    }
+}

@@ -1,0 +1,231 @@
+//! The stream to a reader: feed batches as the feed grows, or a snapshot first, a window at a time.
+
+use atome_proto::code::{Code, Problem};
+use atome_proto::id::{AtomeId, ReplicaId};
+use atome_proto::limit::WINDOW_FRAMES;
+use atome_proto::sync::v1::{Batch, Cursor, Pull, Snapshot, SnapshotEnd};
+
+use crate::session::{ChangedPage, Effect, Phase, Session, StatePage};
+
+/// What comes next in the stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Next {
+    /// Nothing was asked for.
+    #[default]
+    Nothing,
+    /// Feed entries after this number.
+    Feed(u64),
+    /// States after this id, for a snapshot that began at feed number `since`.
+    States {
+        since: u64,
+        page: u64,
+        after: Option<AtomeId>,
+        total: u64,
+    },
+    /// States that changed after feed number `from`, for the same snapshot.
+    Changed {
+        since: u64,
+        page: u64,
+        from: u64,
+        total: u64,
+    },
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Stream {
+    next: Next,
+    /// Frames that may be sent, and that is at most.
+    credits: u32,
+    window: u32,
+    /// Whether a read is on its way, and whether its answer is of no use any more.
+    reading: bool,
+    stale: bool,
+    /// A batch that waits until the push on its way is acknowledged.
+    held: Option<Batch>,
+    /// The oldest feed number kept, and the highest number of the replica, at hello.
+    oldest: u64,
+    number_at_hello: u64,
+}
+
+impl Stream {
+    /// The reader has taken a frame.
+    pub(super) fn opens(&mut self) {
+        self.credits = (self.credits + 1).min(self.window);
+    }
+
+    pub(super) fn oldest(&mut self, oldest: u64, number: u64) {
+        self.oldest = oldest;
+        self.number_at_hello = number;
+    }
+
+    /// Whether the answer that has come is still of use.
+    fn answered(&mut self) -> bool {
+        self.reading = false;
+        !std::mem::take(&mut self.stale)
+    }
+}
+
+impl Session {
+    pub(super) fn on_pull(&mut self, pull: &Pull) {
+        let cursor = pull.cursor;
+        let is_ours = |at: &Cursor| (at.hub, at.epoch) == (self.identity.hub, self.identity.epoch);
+        if cursor.is_some_and(|at| !is_ours(&at) || at.feed > self.head) {
+            let detail =
+                "the cursor does not belong to this hub and the present life of its database";
+            return self.fail(&Problem::new(Code::BadRequest, detail));
+        }
+        let feed = cursor.map_or(0, |at| at.feed);
+        // A replica that has pushed has its own past, and is not given a present without one.
+        let is_fresh = feed == 0 && self.head > 0 && self.stream.number_at_hello == 0;
+        let is_too_old = feed.saturating_add(1) < self.stream.oldest;
+        self.stream.next = if is_fresh || is_too_old {
+            Next::States {
+                since: self.head,
+                page: 0,
+                after: None,
+                total: 0,
+            }
+        } else {
+            Next::Feed(feed)
+        };
+        self.stream.window = pull.window.clamp(1, WINDOW_FRAMES);
+        self.stream.credits = self.stream.window;
+        self.stream.stale = self.stream.reading;
+        self.stream.held = None;
+    }
+
+    /// Reads what is due, where the reader's window is open.
+    pub(super) fn plan_stream(&mut self, replica: ReplicaId) {
+        if self.stream.reading || self.stream.credits == 0 || self.stream.held.is_some() {
+            return;
+        }
+        let effect = match self.stream.next {
+            Next::Nothing => return,
+            Next::Feed(after) if after >= self.head => return,
+            Next::Feed(after) => Effect::ReadFeed { replica, after },
+            Next::States { after, .. } => Effect::ReadStates { after },
+            Next::Changed { from, .. } => Effect::ReadChanged {
+                replica,
+                since: from,
+            },
+        };
+        self.stream.reading = true;
+        self.effects.push_back(effect);
+    }
+
+    pub(super) fn on_feed(&mut self, batch: Batch) {
+        if !self.stream.answered() || batch.entries.is_empty() {
+            return;
+        }
+        // The acknowledgement of a commit always goes out before the feed entry that mentions it.
+        if self.admitting && batch.last_mine() > self.number {
+            self.stream.held = Some(batch);
+        } else {
+            self.send_batch(batch);
+        }
+    }
+
+    pub(super) fn stream_goes_on(&mut self) {
+        if let Some(batch) = self.stream.held.take() {
+            self.send_batch(batch);
+        }
+    }
+
+    fn send_batch(&mut self, batch: Batch) {
+        self.stream.next = Next::Feed(batch.to());
+        self.stream.credits = self.stream.credits.saturating_sub(1);
+        self.head = self.head.max(batch.head);
+        self.send(batch);
+    }
+
+    pub(super) fn on_states(&mut self, answer: StatePage) {
+        let Next::States { since, page, .. } = self.stream.next else {
+            self.stream.answered();
+            return;
+        };
+        if !self.stream.answered() {
+            return;
+        }
+        let StatePage {
+            states,
+            last,
+            total,
+        } = answer;
+        let page_next = page + u64::from(!states.is_empty());
+        self.stream.next = match last {
+            Some(_) => Next::States {
+                since,
+                page: page_next,
+                after: last,
+                total,
+            },
+            None => Next::Changed {
+                since,
+                page: page_next,
+                from: since,
+                total,
+            },
+        };
+        if !states.is_empty() {
+            self.send_page(Snapshot {
+                since,
+                page,
+                states,
+                total,
+                end: None,
+            });
+        }
+    }
+
+    pub(super) fn on_changed(&mut self, answer: ChangedPage) {
+        let (
+            Next::Changed {
+                since, page, total, ..
+            },
+            Phase::Open(_),
+        ) = (self.stream.next, &self.phase)
+        else {
+            self.stream.answered();
+            return;
+        };
+        if !self.stream.answered() {
+            return;
+        }
+        let ChangedPage {
+            states,
+            through,
+            complete,
+            number,
+        } = answer;
+        let end = complete.then_some(SnapshotEnd {
+            cursor: Cursor {
+                hub: self.identity.hub,
+                epoch: self.identity.epoch,
+                feed: through,
+            },
+            number,
+        });
+        self.stream.next = if complete {
+            Next::Feed(through)
+        } else {
+            Next::Changed {
+                since,
+                page: page + 1,
+                from: through,
+                total,
+            }
+        };
+        self.send_page(Snapshot {
+            since,
+            page,
+            states,
+            total,
+            end,
+        });
+    }
+
+    fn send_page(&mut self, page: Snapshot) {
+        self.stream.credits = self.stream.credits.saturating_sub(1);
+        self.send(page);
+    }
+}
