@@ -45,6 +45,13 @@ impl Ctl {
         }
     }
 
+    /// The folder that holds the programs.
+    #[must_use]
+    pub fn program_folder(&self) -> PathBuf {
+        let folder = self.program.parent();
+        folder.map_or_else(PathBuf::new, std::path::Path::to_owned)
+    }
+
     /// The command, ready to be started.
     pub fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
         let mut command = Command::new(&self.program);

@@ -9,6 +9,7 @@ pub mod binaries;
 pub mod ctl;
 pub mod error;
 pub mod hub;
+pub mod listening;
 pub mod loopback;
 pub mod machine;
 pub mod process;

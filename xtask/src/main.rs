@@ -10,6 +10,7 @@
 
 mod cargo;
 mod check;
+mod demo;
 mod sim;
 mod tidy;
 
@@ -30,6 +31,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// A hub and two machines, really running: writes offline, syncs, converges, checks itself.
+    Demo(demo::Arguments),
     /// Everything that must hold before a change goes in: formatting, lints, tests, docs, tidy, deny.
     Check,
     /// Checks the rules of the architecture that the compiler cannot see.
@@ -41,6 +44,7 @@ enum Chore {
 fn main() -> ExitCode {
     let root = workspace_root();
     let outcome = match Arguments::parse().chore {
+        Chore::Demo(arguments) => demo::run(&root, &arguments),
         Chore::Check => check::run(&root),
         Chore::Tidy => tidy::run(&root),
         Chore::Sim(arguments) => sim::run(&root, &arguments),
