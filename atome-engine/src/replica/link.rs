@@ -216,6 +216,8 @@ impl Replica {
         if self.waits.answered(pong.timestamp, pong.head) {
             return;
         }
+        // A heartbeat's answer: those of waits that were asked before it are lost.
+        self.waits.ask_again();
         let stands = (self.position.acked, self.position.feed());
         let behind = self.push.is_waiting() || self.pull.is_behind(pong.head);
         if behind && self.jobs.is_empty() && self.link.at_pong == Some(stands) {
@@ -276,7 +278,7 @@ impl Replica {
         self.link.forked = false;
         self.push.disconnected();
         self.pull.disconnected();
-        self.waits.disconnected();
+        self.waits.ask_again();
         self.status.disconnected();
         // What is on its way to the store still is; what has not begun comes again.
         self.jobs.truncate(usize::from(self.storing));

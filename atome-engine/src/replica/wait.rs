@@ -43,7 +43,8 @@ impl Waits {
             .is_some()
     }
 
-    pub(super) fn disconnected(&mut self) {
+    /// Questions that were not answered are asked again.
+    pub(super) fn ask_again(&mut self) {
         for wait in &mut self.0 {
             wait.asked = false;
         }
