@@ -17,7 +17,7 @@ use crate::process::{Running, alone};
 pub struct Hub {
     binaries: Binaries,
     folder: PathBuf,
-    authority: Authority,
+    authority: Option<Authority>,
     port: u16,
     running: Option<Running>,
 }
@@ -29,27 +29,58 @@ impl Hub {
     ///
     /// Where a file, a certificate or a port cannot be had.
     pub fn prepare(binaries: &Binaries, folder: &Path) -> Result<Self, HarnessError> {
-        let state = folder.join("state");
-        fs::create_dir_all(&state).map_err(HarnessError::io("make the hub's folder"))?;
+        fs::create_dir_all(folder).map_err(HarnessError::io("make the hub's folder"))?;
         let authority = Authority::make(folder)?;
-        let port = loopback::free_port()?;
-        let config = format!(
-            "profile = \"production\"\nstate_dir = {state:?}\nlisten = \"{address}:{port}\"\n\
-             sandbox = \"best-effort\"\n\n[tls]\ncert_file = {cert:?}\nkey_file = {key:?}\n\n\
-             [database]\nurl = \"sqlite:\"\n\n[accounts]\nregistration = \"open\"\n",
-            address = loopback::ADDRESS,
-            cert = authority.cert_file,
-            key = authority.key_file,
-        );
-        fs::write(folder.join("atome-server.toml"), config)
-            .map_err(HarnessError::io("write the hub's configuration"))?;
-        Ok(Self {
+        Self::configure(binaries, folder, Some(authority))
+    }
+
+    /// Prepares a hub without TLS, for tests that speak to it themselves.
+    ///
+    /// # Errors
+    ///
+    /// Where a file or a port cannot be had.
+    pub fn prepare_plain(binaries: &Binaries, folder: &Path) -> Result<Self, HarnessError> {
+        Self::configure(binaries, folder, None)
+    }
+
+    fn configure(
+        binaries: &Binaries,
+        folder: &Path,
+        authority: Option<Authority>,
+    ) -> Result<Self, HarnessError> {
+        let hub = Self {
             binaries: binaries.clone(),
             folder: folder.to_owned(),
             authority,
-            port,
+            port: loopback::free_port()?,
             running: None,
-        })
+        };
+        fs::create_dir_all(hub.state_dir()).map_err(HarnessError::io("make the hub's folder"))?;
+        fs::write(hub.config(), hub.config_text())
+            .map_err(HarnessError::io("write the hub's configuration"))?;
+        Ok(hub)
+    }
+
+    fn config_text(&self) -> String {
+        let (profile, tls) = match &self.authority {
+            Some(Authority {
+                cert_file,
+                key_file,
+                ..
+            }) => (
+                "production",
+                format!("[tls]\ncert_file = {cert_file:?}\nkey_file = {key_file:?}\n\n"),
+            ),
+            None => ("development", String::new()),
+        };
+        format!(
+            "profile = \"{profile}\"\nstate_dir = {state:?}\nlisten = \"{address}:{port}\"\n\
+             sandbox = \"best-effort\"\n\n{tls}[database]\nurl = \"sqlite:\"\n\n\
+             [accounts]\nregistration = \"open\"\n",
+            state = self.state_dir(),
+            address = loopback::ADDRESS,
+            port = self.port,
+        )
     }
 
     /// Prepares and starts one.
@@ -108,9 +139,17 @@ impl Hub {
     /// What a daemon needs to dial it.
     #[must_use]
     pub fn remote(&self) -> Remote {
+        let scheme = if self.authority.is_some() {
+            "wss"
+        } else {
+            "ws"
+        };
         Remote {
-            endpoint: format!("wss://{}:{}", loopback::ADDRESS, self.port),
-            ca_file: Some(self.authority.ca_file.clone()),
+            endpoint: format!("{scheme}://{}:{}", loopback::ADDRESS, self.port),
+            ca_file: self
+                .authority
+                .as_ref()
+                .map(|authority| authority.ca_file.clone()),
         }
     }
 

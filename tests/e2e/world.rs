@@ -1,0 +1,127 @@
+//! What the tests share: a temp directory with a hub and machines, an account, questions.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use atome_tests::{Binaries, Hub, Machine, Reply};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The account of the tests.
+pub(crate) const NAME: &str = "ada";
+/// Its password, as typed.
+pub(crate) const PASSWORD: &[u8] = b"correct horse battery staple\n";
+
+/// One test's surroundings; everything goes with it.
+pub(crate) struct World {
+    folder: TempDir,
+    pub(crate) binaries: Binaries,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("atome-e2e-").tempdir();
+        Self {
+            folder: folder.must(),
+            binaries: Binaries::get().must(),
+        }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A file that holds `text`.
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
+        let path = self.path(name);
+        std::fs::write(&path, text).must();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// A hub that runs.
+    pub(crate) fn hub(&self) -> Hub {
+        Hub::start_new(&self.binaries, &self.path("hub")).must()
+    }
+
+    /// A machine that runs, and dials `hub` if there is one.
+    pub(crate) fn machine(&self, name: &str, hub: Option<&Hub>) -> Machine {
+        let remote = hub.map(Hub::remote);
+        Machine::start_new(&self.binaries, &self.path(name), remote.as_ref()).must()
+    }
+
+    /// A machine that runs, with the account made on it.
+    pub(crate) fn machine_with_account(&self, name: &str, hub: Option<&Hub>) -> Machine {
+        let machine = self.machine(name, hub);
+        let create = ["account", "create", NAME, "--password-stdin"];
+        machine.ctl().run_with(&create, PASSWORD).must();
+        machine
+    }
+
+    /// A machine that runs, logged in to the account of `hub` and in sync.
+    pub(crate) fn machine_logged_in(&self, name: &str, hub: &Hub) -> Machine {
+        let machine = self.machine(name, Some(hub));
+        let login = ["login", NAME, "--password-stdin"];
+        machine.ctl().run_with(&login, PASSWORD).must();
+        wait(&machine);
+        machine
+    }
+}
+
+/// Takes what must be there, and says in words what is there instead.
+pub(crate) trait Must<T> {
+    fn must(self) -> T;
+}
+
+impl<T, E: Error> Must<T> for Result<T, E> {
+    #[track_caller]
+    fn must(self) -> T {
+        match self {
+            Ok(value) => value,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Runs a command that must succeed.
+#[track_caller]
+pub(crate) fn run(machine: &Machine, arguments: &[&str]) -> Reply {
+    machine.ctl().run(arguments).must()
+}
+
+/// Runs a command that must succeed and print one JSON value.
+#[track_caller]
+pub(crate) fn json(machine: &Machine, arguments: &[&str]) -> Value {
+    let arguments = [arguments, &["-o", "json"]].concat();
+    run(machine, &arguments).json().must()
+}
+
+/// Runs a command that must fail with an exit code and an error code.
+#[track_caller]
+pub(crate) fn fails(machine: &Machine, arguments: &[&str], exit: i32, code: &str) -> Reply {
+    let arguments = [arguments, &["-o", "json"]].concat();
+    let reply = machine.ctl().ask(&arguments).must();
+    let reply = reply.expect_code(exit).must();
+    assert_eq!(reply.error_code().must(), code, "{}", reply.command);
+    reply
+}
+
+/// Waits until machine and hub have all of each other's.
+#[track_caller]
+pub(crate) fn wait(machine: &Machine) -> Value {
+    json(machine, &["sync", "wait"])
+}
+
+/// Everything, as a seed file.
+#[track_caller]
+pub(crate) fn export(machine: &Machine) -> String {
+    run(machine, &["export"]).stdout
+}
+
+/// Machine and hub hold the same; gives their digest.
+#[track_caller]
+pub(crate) fn verified_digest(machine: &Machine) -> String {
+    let compared = json(machine, &["sync", "verify"]);
+    assert_eq!(compared["equal"], true, "{compared}");
+    assert_eq!(compared["local"], compared["hub"], "{compared}");
+    compared["local"].as_str().unwrap().to_owned()
+}
