@@ -11,6 +11,7 @@
 mod cargo;
 mod check;
 mod demo;
+mod dist;
 mod sim;
 mod tidy;
 
@@ -37,6 +38,8 @@ enum Chore {
     Check,
     /// Checks the rules of the architecture that the compiler cannot see.
     Tidy,
+    /// Makes man pages and completions in `dist/`.
+    Dist,
     /// Runs the simulated world on more seeds than the tests do.
     Sim(sim::Arguments),
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Chore::Demo(arguments) => demo::run(&root, &arguments),
         Chore::Check => check::run(&root),
         Chore::Tidy => tidy::run(&root),
+        Chore::Dist => dist::run(&root),
         Chore::Sim(arguments) => sim::run(&root, &arguments),
     };
     match outcome {
