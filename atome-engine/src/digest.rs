@@ -17,7 +17,7 @@ pub fn of_state(state: &AtomeState) -> Digest {
         .update(state.creator.as_bytes())
         .update(state.owner.as_bytes())
         .update(state.key.as_deref().unwrap_or_default().as_bytes());
-    let mut sum = Digest::of_hash(envelope.finalize().as_bytes());
+    let mut sum = Digest::from_bytes(envelope.finalize().as_bytes());
     for (key, particle) in &state.particles {
         let mut hasher = blake3::Hasher::new();
         hasher
@@ -27,7 +27,7 @@ pub fn of_state(state: &AtomeState) -> Digest {
         if let Some(value) = particle.value() {
             hasher.update(&[1]).update(value.as_str().as_bytes());
         }
-        sum = sum.plus(Digest::of_hash(hasher.finalize().as_bytes()));
+        sum = sum.plus(Digest::from_bytes(hasher.finalize().as_bytes()));
     }
     sum
 }

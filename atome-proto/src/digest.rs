@@ -16,14 +16,24 @@ use crate::id::parse_hex;
 pub struct Digest(pub [u64; 4]);
 
 impl Digest {
-    /// Takes the 32 bytes of a hash as a digest of one item.
+    /// Takes the 32 bytes of a hash as a digest of one item, or those that a store kept.
     #[must_use]
-    pub fn of_hash(hash: &[u8; 32]) -> Self {
+    pub fn from_bytes(bytes: &[u8; 32]) -> Self {
         let mut lanes = [0; 4];
-        for (lane, bytes) in lanes.iter_mut().zip(hash.as_chunks::<8>().0) {
+        for (lane, bytes) in lanes.iter_mut().zip(bytes.as_chunks::<8>().0) {
             *lane = u64::from_be_bytes(*bytes);
         }
         Self(lanes)
+    }
+
+    /// The 32 bytes that a store keeps: the lanes one after the other, big-endian.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        for (bytes, lane) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(self.0) {
+            *bytes = lane.to_be_bytes();
+        }
+        bytes
     }
 
     /// The sum.
@@ -134,6 +144,7 @@ mod tests {
         let (a, b) = (Digest([1, u64::MAX, 3, 4]), Digest([5, 6, 7, 8]));
         assert_eq!(a.plus(b), b.plus(a));
         assert_eq!(a.plus(b).minus(b), a);
+        assert_eq!(Digest::from_bytes(&a.to_bytes()), a);
         assert_eq!(a.to_string().parse(), Ok(a));
         assert_eq!("zz".parse::<Digest>(), Err(BadDigest));
         assert_eq!("é".repeat(32).parse::<Digest>(), Err(BadDigest));

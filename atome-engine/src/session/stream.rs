@@ -2,7 +2,8 @@
 
 use atome_proto::code::{Code, Problem};
 use atome_proto::id::{AtomeId, ReplicaId};
-use atome_proto::limit::WINDOW_FRAMES;
+use atome_proto::limit::{FRAME_LEN_MAX, WINDOW_FRAMES};
+use atome_proto::state::RawState;
 use atome_proto::sync::v1::{Batch, Cursor, Pull, Snapshot, SnapshotEnd};
 
 use crate::session::{ChangedPage, Effect, Phase, Session, StatePage};
@@ -151,7 +152,12 @@ impl Session {
             last,
             total,
         } = answer;
-        let page_next = page + u64::from(!states.is_empty());
+        let pages = if states.is_empty() {
+            vec![]
+        } else {
+            into_pages(states)
+        };
+        let page_next = page + count(&pages);
         self.stream.next = match last {
             Some(_) => Next::States {
                 since,
@@ -166,7 +172,7 @@ impl Session {
                 total,
             },
         };
-        if !states.is_empty() {
+        for (page, states) in (page..).zip(pages) {
             self.send_page(Snapshot {
                 since,
                 page,
@@ -205,20 +211,32 @@ impl Session {
             },
             number,
         });
+        let mut pages = into_pages(states);
+        let page_last = page + count(&pages) - 1;
+        let last = pages.pop().unwrap_or_default();
         self.stream.next = if complete {
             Next::Feed(through)
         } else {
             Next::Changed {
                 since,
-                page: page + 1,
+                page: page_last + 1,
                 from: through,
                 total,
             }
         };
+        for (page, states) in (page..).zip(pages) {
+            self.send_page(Snapshot {
+                since,
+                page,
+                states,
+                total,
+                end: None,
+            });
+        }
         self.send_page(Snapshot {
             since,
-            page,
-            states,
+            page: page_last,
+            states: last,
             total,
             end,
         });
@@ -228,4 +246,29 @@ impl Session {
         self.stream.credits = self.stream.credits.saturating_sub(1);
         self.send(page);
     }
+}
+
+/// Divides states so that each part fits a frame; at least one part.
+///
+/// A page is about as long as asked for, but a single state, or what a single commit touched, may be
+/// much longer. Every state in it (or part of one) is at most half a frame long.
+fn into_pages(states: Vec<RawState>) -> Vec<Vec<RawState>> {
+    let mut pages = vec![vec![]];
+    let mut len = 0;
+    for state in states {
+        let state_len = state.as_str().len();
+        if len > 0 && len + state_len > FRAME_LEN_MAX / 2 {
+            pages.push(vec![]);
+            len = 0;
+        }
+        len += state_len;
+        if let Some(page) = pages.last_mut() {
+            page.push(state);
+        }
+    }
+    pages
+}
+
+fn count(pages: &[Vec<RawState>]) -> u64 {
+    u64::try_from(pages.len()).unwrap_or(u64::MAX)
 }
