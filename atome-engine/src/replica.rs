@@ -98,8 +98,10 @@ pub enum Input {
     },
     /// The answer to any effect that writes: it is durable, and the store stands here now.
     Done(Position),
-    /// The store could not carry out an effect; nothing of it happened.
+    /// The store could not carry out [`Effect::Store`]; nothing of it happened.
     StoreFailed(Problem),
+    /// The store could not answer [`Effect::ReadPending`].
+    ReadFailed(Problem),
     /// Someone waits until the hub has decided all that is pending now, and all that the hub has now is
     /// applied here.
     Wait {
@@ -128,7 +130,8 @@ pub enum Effect {
     Disconnect,
     /// Send a message.
     Send(ClientFrame),
-    /// Read commits that the hub has not decided; answered by [`Input::Pending`].
+    /// Read commits that the hub has not decided; answered by [`Input::Pending`] or
+    /// [`Input::ReadFailed`].
     ReadPending {
         /// The number before the first one.
         after: u64,
@@ -261,6 +264,7 @@ impl Replica {
             Input::Pending { after, commits } => self.on_pending(after, commits),
             Input::Done(position) => self.on_done(position, now),
             Input::StoreFailed(problem) => self.on_store_failed(problem, now),
+            Input::ReadFailed(problem) => self.hang_up(Some(problem), None, now),
             Input::Wait { token, number } => self.on_wait(token, number, now),
             Input::Unwait(token) => self.waits.forget(token),
             Input::AskDigest(ask) => self.on_ask_digest(ask),
