@@ -5,6 +5,8 @@ use super::{SourceFile, Violation};
 
 /// Words by which source or configuration would name its own machine.
 const LOOPBACK: &[&str] = &["localhost", "127.0.0.", "[::1]", "\"::1\""];
+/// The constants that would do the same in code; a test of what is refused may name them.
+const LOOPBACK_CONSTANT: &str = "Addr::LOCALHOST";
 /// What ships and can hold such a word.
 const SHIPPED: &[&str] = &["rs", "toml", "service", "socket", "js", "html"];
 /// Ways to listen on TCP.
@@ -34,13 +36,21 @@ pub(super) fn loopback(files: &[SourceFile]) -> Vec<Violation> {
     };
     let mut found = Vec::new();
     for file in files.iter().filter(ships) {
+        let mut say = |number: usize, word: &str| {
+            found.push(Violation::new(
+                format!("{}:{number}", file.path),
+                format!("names its own machine ('{word}'): endpoints are always explicit"),
+            ));
+        };
         for (number, line) in file.code(true) {
-            let lower = line.to_ascii_lowercase();
+            let lower = line.replace(LOOPBACK_CONSTANT, "").to_ascii_lowercase();
             if let Some(word) = LOOPBACK.iter().find(|word| lower.contains(**word)) {
-                found.push(Violation::new(
-                    format!("{}:{number}", file.path),
-                    format!("names its own machine ('{word}'): endpoints are always explicit"),
-                ));
+                say(number, word);
+            }
+        }
+        for (number, line) in file.code(false) {
+            if line.contains(LOOPBACK_CONSTANT) {
+                say(number, LOOPBACK_CONSTANT);
             }
         }
     }
@@ -52,7 +62,8 @@ pub(super) fn daemon_listens(files: &[SourceFile]) -> Vec<Violation> {
     let binds = |line: &str| {
         let other = line
             .replace("UnixListener::bind(", "")
-            .replace("UnixDatagram::bind(", "");
+            .replace("UnixDatagram::bind(", "")
+            .replace("Self::bind(", "");
         other.contains("::bind(") || other.contains("bind_tcp")
     };
     lines_with(files, "atomed/src/", |line| {
@@ -100,6 +111,7 @@ mod tests {
         for line in [
             "let a = \"LocalHost\";",
             "bind(\"127.0.0.1:1\")",
+            "Ipv6Addr::LOCALHOST",
             "ws://[::1]:1",
         ] {
             let code = [SourceFile::new("atomed/src/a.rs", line)];
@@ -109,6 +121,7 @@ mod tests {
             SourceFile::new("atomed/src/a.rs", "// no localhost here"),
             SourceFile::new("tests/src/a.rs", "\"localhost\""),
             SourceFile::new("docs/a.md", "localhost"),
+            SourceFile::new("atomed/src/b.rs", "#[cfg(test)]\nIpv4Addr::LOCALHOST"),
         ];
         assert_eq!(loopback(&fine), []);
         let unit = [SourceFile::new(
