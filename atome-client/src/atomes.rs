@@ -101,9 +101,10 @@ impl Client {
         self.ask(call.flag("dry_run", dry_run).lines(records)).await
     }
 
-    /// Compares the store with what records say, as many as [`Self::seed`] takes.
-    pub async fn verify(&self, records: Bytes) -> Result<VerifyReply, ClientError> {
+    /// Compares the store with what records say, as many as [`Self::seed`] takes; a strict comparison
+    /// objects to what an atome has and its record does not name.
+    pub async fn verify(&self, records: Bytes, strict: bool) -> Result<VerifyReply, ClientError> {
         let call = self.of_account(Call::post(&["verify"]));
-        self.ask(call.lines(records)).await
+        self.ask(call.flag("strict", strict).lines(records)).await
     }
 }

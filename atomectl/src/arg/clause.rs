@@ -18,11 +18,14 @@ impl FromStr for Clause {
     type Err = BadClause;
 
     fn from_str(text: &str) -> Result<Self, BadClause> {
-        let at = text.find(['=', '!', '<', '>', '~']).ok_or(BadClause)?;
-        let (key, rest) = text.split_at_checked(at).ok_or(BadClause)?;
         let operators = ["!=", "<=", ">=", "=", "<", ">", "~"];
-        let operator = operators.iter().any(|each| rest.starts_with(each));
-        if key.trim().is_empty() || !operator {
+        let begins = |rest: &str| operators.iter().any(|each| rest.starts_with(each));
+        let mut places = text.char_indices();
+        let at = places
+            .find(|(at, _)| text.get(*at..).is_some_and(begins))
+            .map(|(at, _)| at);
+        let key = at.and_then(|at| text.get(..at)).ok_or(BadClause)?;
+        if key.trim().is_empty() {
             return Err(BadClause);
         }
         Ok(Self(text.to_owned()))
@@ -46,6 +49,7 @@ mod tests {
             "a~x",
             "a=",
             "a.b = c=d",
+            "a!b=1",
         ] {
             assert_eq!(right.parse(), Ok(Clause(right.to_owned())));
         }

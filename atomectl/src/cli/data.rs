@@ -22,7 +22,8 @@ pub(crate) enum Data {
     Seed(Seed),
     /// Compare the store with what files of records say; exit 1 when they differ
     ///
-    /// Each difference is one JSON line on standard output.
+    /// What a record names is compared: its type, that it is (or is not) deleted, and its kind, parent and
+    /// properties. Each difference is one JSON line on standard output.
     #[command(after_help = "Example:\n  atomectl verify countries.jsonl cities.jsonl --strict")]
     Verify(Verify),
     /// Print the store as a file of records that 'seed' and 'verify' read
@@ -55,7 +56,7 @@ pub(crate) struct Verify {
     /// The files; '-' is standard input
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
-    /// Object to atomes that no record names, too
+    /// Object to what no record names, too: atomes, and what an atome has beyond its record
     #[arg(long)]
     pub(crate) strict: bool,
 }

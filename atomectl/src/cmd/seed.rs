@@ -181,9 +181,11 @@ async fn send_all(context: &Context, checked: Checked, dry_run: bool) -> Result<
         None => Ok(total),
         Some(fault) => {
             let written = total.created + total.altered;
-            context.say.detail(&format!(
-                "{written} records were written before the error; seeding again goes on from there"
-            ));
+            if written > 0 && !dry_run {
+                context.say.detail(&format!(
+                    "{written} records were written before the error; seeding again goes on from there"
+                ));
+            }
             Err(fault)
         }
     }

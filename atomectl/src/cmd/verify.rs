@@ -73,7 +73,7 @@ async fn compare(
                 take(reply, records)?;
             }
             // Spawned, so that it is on its way while the next chunk is read.
-            let sending = tokio::spawn(send(client.clone(), chunk));
+            let sending = tokio::spawn(send(client.clone(), chunk, strict));
             on_the_way.push_back(async { sending.await.map_err(|_| lost())? });
             Ok::<_, Fault>(())
         })
@@ -86,9 +86,9 @@ async fn compare(
     Ok(())
 }
 
-async fn send(client: Client, chunk: Chunk) -> Result<(VerifyReply, u64), Fault> {
+async fn send(client: Client, chunk: Chunk, strict: bool) -> Result<(VerifyReply, u64), Fault> {
     let records = u64::try_from(chunk.records).unwrap_or_default();
-    match client.verify(chunk.body.into()).await {
+    match client.verify(chunk.body.into(), strict).await {
         Ok(reply) => Ok((reply, records)),
         Err(error) => Err(placed(error, &chunk.from, &chunk.to)),
     }
