@@ -1,0 +1,244 @@
+//! The hub store: accounts, sessions, the feed of each account and what it comes to.
+//!
+//! A trait, so that a hub can stand on another database; [`SqliteHub`] is its first implementation, and
+//! the conformance suite what every implementation must pass.
+
+use async_trait::async_trait;
+use atome_proto::account::DirectoryEntry;
+use atome_proto::commit::RawCommit;
+use atome_proto::digest::Buckets;
+use atome_proto::sync::v1::{Batch, Verdict};
+use atome_proto::{AccountId, AtomeId, ReplicaId};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::error::HubError;
+
+mod accounts;
+mod admit;
+#[cfg(test)]
+mod conformance;
+mod db;
+mod fanout;
+mod feed;
+mod sessions;
+mod sqlite;
+mod states;
+
+pub use atome_engine::session::{Admitted, ChangedPage, FeedPosition, Identity, StatePage};
+pub use db::HubDb;
+pub use sqlite::SqliteHub;
+
+/// An account that asks to be registered.
+#[derive(Clone)]
+pub struct NewAccount {
+    /// Its public identity.
+    pub entry: DirectoryEntry,
+    /// The argon2id hash of its password, in PHC form.
+    pub password_hash: String,
+    /// The hash of the registration's retry secret.
+    pub retry_hash: [u8; 32],
+    /// When, in milliseconds since 1970.
+    pub created_at_ms: u64,
+}
+
+/// What became of a registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registered {
+    /// The account is new.
+    New,
+    /// It is the same registration as before, by its id and retry secret; the session is new.
+    Again,
+}
+
+/// An account as the hub keeps it. No `Debug`: it holds a password's hash.
+#[derive(Clone)]
+pub struct AccountRecord {
+    /// Its public identity.
+    pub entry: DirectoryEntry,
+    /// The argon2id hash of its password, in PHC form.
+    pub password_hash: String,
+    /// Whether the operator has closed it.
+    pub disabled: bool,
+    /// When it was registered, in milliseconds since 1970.
+    pub created_at_ms: u64,
+}
+
+/// A session to be opened. No `Debug`: it holds a token's hash.
+#[derive(Clone)]
+pub struct NewSession {
+    /// Whose.
+    pub account: AccountId,
+    /// Its id.
+    pub session: Uuid,
+    /// The hash of its token.
+    pub token_hash: [u8; 32],
+    /// The name of the machine.
+    pub device: String,
+    /// When, in milliseconds since 1970.
+    pub created_at_ms: u64,
+    /// How long it lives after its last use, in milliseconds.
+    pub ttl_ms: u64,
+}
+
+/// A session that is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// Whose.
+    pub account: AccountId,
+    /// Its id.
+    pub session: Uuid,
+    /// The name of the machine.
+    pub device: String,
+    /// When it was opened, in milliseconds since 1970.
+    pub created_at_ms: u64,
+    /// When it ends unless it is used, in milliseconds since 1970.
+    pub expires_at_ms: u64,
+}
+
+/// From how many bytes on a state is sent in parts, one behind the other, each with some of its
+/// particles: joined they are the state. With the greatest value, a part is half a frame.
+pub const STATE_PART_LEN: usize = 1 << 20;
+
+/// What a hub keeps.
+///
+/// Every answer is given after what it tells of is durable.
+#[async_trait]
+pub trait HubStore: Send + Sync {
+    /// Which hub it is, and which life of its database.
+    async fn identity(&self) -> Result<Identity, HubError>;
+
+    /// Registers an account and opens its first session, together.
+    ///
+    /// The same id with the same retry hash is the same registration: it gets a new session.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NameTaken`], [`HubError::PhoneTaken`] or [`HubError::BadName`].
+    async fn register(
+        &self,
+        account: NewAccount,
+        session: NewSession,
+    ) -> Result<Registered, HubError>;
+
+    /// The account of a folded name.
+    async fn account_by_name(&self, folded: &str) -> Result<Option<AccountRecord>, HubError>;
+
+    /// The account of an id.
+    async fn account(&self, account: AccountId) -> Result<Option<AccountRecord>, HubError>;
+
+    /// Accounts by id, those after `after`.
+    async fn accounts(
+        &self,
+        after: Option<AccountId>,
+        limit: u32,
+    ) -> Result<Vec<AccountRecord>, HubError>;
+
+    /// Opens a session.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NoSuchAccount`].
+    async fn open_session(&self, session: NewSession) -> Result<(), HubError>;
+
+    /// The session of a token, and moves its end; `None` where there is none, it is over, or its account
+    /// is disabled.
+    async fn session(
+        &self,
+        token_hash: [u8; 32],
+        now_ms: u64,
+    ) -> Result<Option<SessionRecord>, HubError>;
+
+    /// Closes a session; whether there was one.
+    async fn close_session(&self, account: AccountId, session: Uuid) -> Result<bool, HubError>;
+
+    /// Where an account's feed stands, and what is decided of a replica.
+    async fn position(
+        &self,
+        account: AccountId,
+        replica: ReplicaId,
+    ) -> Result<FeedPosition, HubError>;
+
+    /// Decides on commits of a replica, numbered from `first` on, in one transaction.
+    ///
+    /// One that cannot be taken is refused alone (`no-poison`); one that is known is acknowledged again;
+    /// at a gap or a fork it stops.
+    async fn admit(
+        &self,
+        account: AccountId,
+        replica: ReplicaId,
+        first: u64,
+        commits: Vec<RawCommit>,
+        now_ms: u64,
+    ) -> Result<Admitted, HubError>;
+
+    /// The verdicts on a replica's commits after `after` up to `through`, by number.
+    async fn verdicts(
+        &self,
+        account: AccountId,
+        replica: ReplicaId,
+        after: u64,
+        through: u64,
+    ) -> Result<Vec<Verdict>, HubError>;
+
+    /// Feed entries after `after`, as `replica` reads them: at least one where there is one, then as many
+    /// as fit both limits.
+    async fn feed(
+        &self,
+        account: AccountId,
+        replica: ReplicaId,
+        after: u64,
+        max_entries: usize,
+        max_bytes: usize,
+    ) -> Result<Batch, HubError>;
+
+    /// States of the atomes after `after`: at least one where there is one, then as many as fit.
+    async fn states(
+        &self,
+        account: AccountId,
+        after: Option<AtomeId>,
+        max_bytes: usize,
+    ) -> Result<StatePage, HubError>;
+
+    /// States of the atomes that changed after feed number `since`, read at one moment.
+    ///
+    /// The changes of one commit are never divided: what one commit touched may go beyond `max_bytes`.
+    async fn changed_states(
+        &self,
+        account: AccountId,
+        replica: ReplicaId,
+        since: u64,
+        max_bytes: usize,
+    ) -> Result<ChangedPage, HubError>;
+
+    /// The feed number, and the digest of the state at it.
+    async fn digest(&self, account: AccountId) -> Result<(u64, Buckets), HubError>;
+
+    /// The head of an account's feed, as it grows; 0 until it has grown since someone first asked.
+    ///
+    /// Ask for the [`position`](Self::position) after subscribing: what is stored counts.
+    fn subscribe(&self, account: AccountId) -> watch::Receiver<u64>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::Durability;
+    use atome_proto::{Epoch, HubId};
+
+    #[tokio::test]
+    async fn sqlite_conforms() {
+        let dir = tempfile::tempdir().unwrap();
+        let identity = Identity {
+            hub: HubId(Uuid::from_u128(5)),
+            epoch: Epoch(u64::MAX),
+        };
+        let mut number = 0;
+        conformance::conforms(|| {
+            number += 1;
+            let path = dir.path().join(format!("{number}/hub.db"));
+            SqliteHub::open(&path, identity, Durability::Normal).unwrap()
+        })
+        .await;
+    }
+}

@@ -1,0 +1,328 @@
+//! The hub store itself, synchronous, on one connection.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use atome_proto::commit::RawCommit;
+use atome_proto::digest::Buckets;
+use atome_proto::sync::v1::{Batch, Verdict};
+use atome_proto::{AccountId, AtomeId, Epoch, ReplicaId};
+use rusqlite::params;
+use uuid::Uuid;
+
+use super::admit::{self, Pushed};
+use super::fanout::Fanout;
+use super::{
+    AccountRecord, Admitted, ChangedPage, FeedPosition, Identity, NewAccount, NewSession,
+    Registered, SessionRecord, StatePage, accounts, feed, sessions, states,
+};
+use crate::error::{HubError, OpenError};
+use crate::sqlite::migrate::HUB;
+use crate::sqlite::transact::{Base, Stored, atomically};
+use crate::sqlite::value::Db;
+use crate::sqlite::{self, Durability};
+
+/// The hub store, synchronous. Each method that writes is one transaction.
+///
+/// The methods are those of [`super::HubStore`], and documented there.
+pub struct HubDb {
+    pub(super) base: Base,
+    /// Heads that grew in the transaction that stands open.
+    grown: Vec<(AccountId, u64)>,
+    fanout: Arc<Fanout>,
+}
+
+impl HubDb {
+    /// Opens the file; makes it, under the identity `fresh`, where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub fn open(path: &Path, fresh: Identity, durability: Durability) -> Result<Self, OpenError> {
+        let base = Base::new(sqlite::open(path, &HUB, durability)?);
+        Self::with(base, fresh).map_err(|error| OpenError::of(path, error))
+    }
+
+    /// A store that lives in memory, for tests and simulations.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub fn open_in_memory(fresh: Identity) -> Result<Self, OpenError> {
+        let base = Base::new(sqlite::open_in_memory(&HUB)?);
+        Self::with(base, fresh).map_err(|error| OpenError::of(Path::new(":memory:"), error))
+    }
+
+    fn with(base: Base, fresh: Identity) -> Result<Self, rusqlite::Error> {
+        base.connection.execute(
+            "INSERT INTO hub (one, hub, epoch) VALUES (1, ?, ?) ON CONFLICT DO NOTHING",
+            params![Db(fresh.hub), Db(fresh.epoch)],
+        )?;
+        Ok(Self {
+            base,
+            grown: vec![],
+            fanout: Arc::default(),
+        })
+    }
+
+    /// Where the heads of feeds are told.
+    pub(super) fn fanout(&self) -> Arc<Fanout> {
+        Arc::clone(&self.fanout)
+    }
+
+    /// Which hub it is, and which life of its database.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Fault`].
+    pub fn identity(&self) -> Result<Identity, HubError> {
+        super::sqlite::identity(&self.base.connection)
+    }
+
+    /// Begins another life of the database: after it was restored from a backup.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Fault`].
+    pub fn set_epoch(&mut self, epoch: Epoch) -> Result<(), HubError> {
+        self.base
+            .connection
+            .execute("UPDATE hub SET epoch = ?", [Db(epoch)])?;
+        Ok(())
+    }
+
+    /// Registers an account and opens its first session, together.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NameTaken`], [`HubError::PhoneTaken`] or [`HubError::BadName`].
+    pub fn register(
+        &mut self,
+        account: &NewAccount,
+        session: &NewSession,
+    ) -> Result<Registered, HubError> {
+        atomically(self, |db| {
+            let registered = accounts::register(&db.base.connection, account)?;
+            sessions::open(&db.base.connection, session)?;
+            Ok(registered)
+        })
+    }
+
+    /// The account of a folded name.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Fault`].
+    pub fn account_by_name(&self, folded: &str) -> Result<Option<AccountRecord>, HubError> {
+        accounts::by_name(&self.base.connection, folded)
+    }
+
+    /// The account of an id.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Fault`].
+    pub fn account(&self, account: AccountId) -> Result<Option<AccountRecord>, HubError> {
+        accounts::by_id(&self.base.connection, account)
+    }
+
+    /// Accounts by id, those after `after`.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Fault`].
+    pub fn accounts(
+        &self,
+        after: Option<AccountId>,
+        limit: u32,
+    ) -> Result<Vec<AccountRecord>, HubError> {
+        accounts::page(&self.base.connection, after, limit)
+    }
+
+    /// Opens a session.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NoSuchAccount`].
+    pub fn open_session(&mut self, session: &NewSession) -> Result<(), HubError> {
+        accounts::by_id(&self.base.connection, session.account)?.ok_or(HubError::NoSuchAccount)?;
+        sessions::open(&self.base.connection, session)
+    }
+
+    /// The session of a token, and moves its end.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Fault`].
+    pub fn session(
+        &mut self,
+        token_hash: [u8; 32],
+        now_ms: u64,
+    ) -> Result<Option<SessionRecord>, HubError> {
+        let found = sessions::find(&self.base.connection, token_hash, now_ms)?;
+        found
+            .map(|found| {
+                if found.is_due {
+                    sessions::seen(&self.base.connection, &found.session, now_ms)?;
+                }
+                Ok(found.session)
+            })
+            .transpose()
+    }
+
+    /// Moves the end of a session that is used.
+    pub(super) fn session_seen(
+        &mut self,
+        session: &SessionRecord,
+        now_ms: u64,
+    ) -> Result<(), HubError> {
+        sessions::seen(&self.base.connection, session, now_ms)
+    }
+
+    /// Closes a session; whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Fault`].
+    pub fn close_session(&mut self, account: AccountId, session: Uuid) -> Result<bool, HubError> {
+        sessions::close(&self.base.connection, account, session)
+    }
+
+    /// Where an account's feed stands, and what is decided of a replica.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Fault`].
+    pub fn position(
+        &self,
+        account: AccountId,
+        replica: ReplicaId,
+    ) -> Result<FeedPosition, HubError> {
+        feed::position(&self.base.connection, account, replica)
+    }
+
+    /// Decides on commits of a replica, numbered from `first` on.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Fault`].
+    pub fn admit(
+        &mut self,
+        account: AccountId,
+        replica: ReplicaId,
+        first: u64,
+        commits: Vec<RawCommit>,
+        now_ms: u64,
+    ) -> Result<Admitted, HubError> {
+        self.admit_pushed(
+            account,
+            replica,
+            Pushed::read(account, replica, first, commits),
+            now_ms,
+        )
+    }
+
+    /// The same of commits that are read already.
+    pub(super) fn admit_pushed(
+        &mut self,
+        account: AccountId,
+        replica: ReplicaId,
+        pushed: Vec<Pushed>,
+        now_ms: u64,
+    ) -> Result<Admitted, HubError> {
+        atomically(self, |db| {
+            let connection = &db.base.connection;
+            let admitted = admit::admit(connection, account, replica, pushed, now_ms)?;
+            db.grown.push((account, admitted.head));
+            Ok(admitted)
+        })
+    }
+
+    /// The verdicts on a replica's commits after `after` up to `through`.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Fault`].
+    pub fn verdicts(
+        &self,
+        account: AccountId,
+        replica: ReplicaId,
+        after: u64,
+        through: u64,
+    ) -> Result<Vec<Verdict>, HubError> {
+        feed::verdicts(&self.base.connection, account, replica, after, through)
+    }
+
+    /// Feed entries after `after`, as `replica` reads them.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Fault`].
+    pub fn feed(
+        &self,
+        account: AccountId,
+        replica: ReplicaId,
+        after: u64,
+        max_entries: usize,
+        max_bytes: usize,
+    ) -> Result<Batch, HubError> {
+        let reader = feed::Reader { account, replica };
+        feed::read(&self.base.connection, reader, after, max_entries, max_bytes)
+    }
+
+    /// States of the atomes after `after`.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Fault`].
+    pub fn states(
+        &self,
+        account: AccountId,
+        after: Option<AtomeId>,
+        max_bytes: usize,
+    ) -> Result<StatePage, HubError> {
+        states::page(&self.base.connection, account, after, max_bytes)
+    }
+
+    /// States of the atomes that changed after feed number `since`.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Fault`].
+    pub fn changed_states(
+        &self,
+        account: AccountId,
+        replica: ReplicaId,
+        since: u64,
+        max_bytes: usize,
+    ) -> Result<ChangedPage, HubError> {
+        states::changed(&self.base.connection, account, replica, since, max_bytes)
+    }
+
+    /// The feed number, and the digest of the state at it.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Fault`].
+    pub fn digest(&self, account: AccountId) -> Result<(u64, Buckets), HubError> {
+        states::digest(&self.base.connection, account)
+    }
+}
+
+impl Stored for HubDb {
+    /// How many heads had grown.
+    type Memory = usize;
+
+    fn base(&mut self) -> &mut Base {
+        &mut self.base
+    }
+    fn memory(&self) -> usize {
+        self.grown.len()
+    }
+    fn restore(&mut self, grown: usize) {
+        self.grown.truncate(grown);
+    }
+    fn publish(&mut self) {
+        self.fanout.grown(self.grown.drain(..));
+    }
+}

@@ -1,0 +1,95 @@
+//! Sessions: the tokens that open an account, as hashes.
+
+use atome_proto::AccountId;
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
+
+use super::{NewSession, SessionRecord};
+use crate::error::HubError;
+use crate::sqlite::value::Db;
+
+/// The end of a session is moved at most once in this time, or in a tenth of its life: using it shall
+/// not be a write each time.
+const SEEN_EVERY_MS: u64 = 3_600_000;
+
+/// A session that is open.
+pub(super) struct Found {
+    pub(super) session: SessionRecord,
+    /// Whether its end is due to be moved.
+    pub(super) is_due: bool,
+}
+
+pub(super) fn open(connection: &Connection, session: &NewSession) -> Result<(), HubError> {
+    let expires_at_ms = session.created_at_ms.saturating_add(session.ttl_ms);
+    connection
+        .prepare_cached(
+            "INSERT INTO sessions (account, session, token_hash, device, created_at_ms, seen_at_ms, \
+             expires_at_ms, ttl_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            Db(session.account),
+            session.session.as_bytes(),
+            session.token_hash,
+            session.device,
+            Db(session.created_at_ms),
+            Db(expires_at_ms),
+            Db(session.ttl_ms),
+        ])?;
+    Ok(())
+}
+
+pub(super) fn find(
+    connection: &Connection,
+    token_hash: [u8; 32],
+    now_ms: u64,
+) -> Result<Option<Found>, HubError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT s.account, s.session, s.device, s.created_at_ms, s.expires_at_ms, s.seen_at_ms, \
+         s.ttl_ms FROM sessions s JOIN accounts a ON a.account = s.account \
+         WHERE s.token_hash = ? AND s.expires_at_ms > ? AND NOT a.disabled",
+    )?;
+    let found = statement.query_row(params![token_hash, Db(now_ms)], |row| {
+        let number = |column| row.get::<_, Db<u64>>(column).map(|Db(number)| number);
+        let seen_every_ms = SEEN_EVERY_MS.min(number(6)? / 10);
+        Ok(Found {
+            session: SessionRecord {
+                account: row.get::<_, Db<_>>(0)?.0,
+                session: Uuid::from_bytes(row.get(1)?),
+                device: row.get(2)?,
+                created_at_ms: number(3)?,
+                expires_at_ms: number(4)?,
+            },
+            is_due: now_ms > number(5)?.saturating_add(seen_every_ms),
+        })
+    });
+    Ok(found.optional()?)
+}
+
+/// Notes that a session is used, and moves its end.
+pub(super) fn seen(
+    connection: &Connection,
+    session: &SessionRecord,
+    now_ms: u64,
+) -> Result<(), HubError> {
+    connection
+        .prepare_cached(
+            "UPDATE sessions SET seen_at_ms = ?3, expires_at_ms = max(expires_at_ms, ?3 + ttl_ms) \
+             WHERE account = ?1 AND session = ?2",
+        )?
+        .execute(params![
+            Db(session.account),
+            session.session.as_bytes(),
+            Db(now_ms)
+        ])?;
+    Ok(())
+}
+
+pub(super) fn close(
+    connection: &Connection,
+    account: AccountId,
+    session: Uuid,
+) -> Result<bool, HubError> {
+    let mut statement =
+        connection.prepare_cached("DELETE FROM sessions WHERE account = ? AND session = ?")?;
+    Ok(statement.execute(params![Db(account), session.as_bytes()])? > 0)
+}

@@ -1,0 +1,223 @@
+//! The hub store on SQLite: one writer thread and a few readers.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use atome_proto::commit::RawCommit;
+use atome_proto::digest::Buckets;
+use atome_proto::sync::v1::{Batch, Verdict};
+use atome_proto::{AccountId, AtomeId, ReplicaId};
+use rusqlite::Connection;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::admit::Pushed;
+use super::fanout::Fanout;
+use super::{
+    AccountRecord, Admitted, ChangedPage, FeedPosition, HubDb, HubStore, Identity, NewAccount,
+    NewSession, Registered, SessionRecord, StatePage, accounts, feed, sessions, states,
+};
+use crate::error::{HubError, OpenError};
+use crate::pool::Pool;
+use crate::sqlite::Durability;
+use crate::sqlite::value::Db;
+use crate::writer::Writer;
+
+/// A hub store in one SQLite file. Clones are handles of the same one.
+#[derive(Clone)]
+pub struct SqliteHub {
+    writer: Writer<HubDb>,
+    readers: Pool,
+    fanout: Arc<Fanout>,
+}
+
+impl SqliteHub {
+    /// Opens the file; makes it, under the identity `fresh`, where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub fn open(path: &Path, fresh: Identity, durability: Durability) -> Result<Self, OpenError> {
+        let db = HubDb::open(path, fresh, durability)?;
+        let fanout = db.fanout();
+        let failed = |source| OpenError::Fault {
+            path: path.to_owned(),
+            source,
+        };
+        Ok(Self {
+            writer: Writer::start("hub-writer", db).map_err(failed)?,
+            readers: Pool::start("hub-reader", path).map_err(failed)?,
+            fanout,
+        })
+    }
+
+    /// Closes the store; later calls are answered [`crate::Fault::Stopped`].
+    pub async fn close(&self) {
+        self.writer.close().await;
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Connection) -> Result<T, HubError> + Send + 'static,
+    ) -> Result<T, HubError> {
+        self.readers.run(question).await
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&mut HubDb) -> Result<T, HubError> + Send + 'static,
+    ) -> Result<T, HubError> {
+        self.writer.run(0, write).await
+    }
+}
+
+/// Which hub it is, and which life of its database.
+pub(super) fn identity(connection: &Connection) -> Result<Identity, HubError> {
+    let mut statement = connection.prepare_cached("SELECT hub, epoch FROM hub")?;
+    Ok(statement.query_row([], |row| {
+        Ok(Identity {
+            hub: row.get::<_, Db<_>>(0)?.0,
+            epoch: row.get::<_, Db<_>>(1)?.0,
+        })
+    })?)
+}
+
+#[async_trait]
+impl HubStore for SqliteHub {
+    async fn identity(&self) -> Result<Identity, HubError> {
+        self.read(identity).await
+    }
+
+    async fn register(
+        &self,
+        account: NewAccount,
+        session: NewSession,
+    ) -> Result<Registered, HubError> {
+        self.write(move |db| db.register(&account, &session)).await
+    }
+
+    async fn account_by_name(&self, folded: &str) -> Result<Option<AccountRecord>, HubError> {
+        let folded = folded.to_owned();
+        self.read(move |connection| accounts::by_name(connection, &folded))
+            .await
+    }
+
+    async fn account(&self, account: AccountId) -> Result<Option<AccountRecord>, HubError> {
+        self.read(move |connection| accounts::by_id(connection, account))
+            .await
+    }
+
+    async fn accounts(
+        &self,
+        after: Option<AccountId>,
+        limit: u32,
+    ) -> Result<Vec<AccountRecord>, HubError> {
+        self.read(move |connection| accounts::page(connection, after, limit))
+            .await
+    }
+
+    async fn open_session(&self, session: NewSession) -> Result<(), HubError> {
+        self.write(move |db| db.open_session(&session)).await
+    }
+
+    async fn session(
+        &self,
+        token_hash: [u8; 32],
+        now_ms: u64,
+    ) -> Result<Option<SessionRecord>, HubError> {
+        let find = move |connection: &Connection| sessions::find(connection, token_hash, now_ms);
+        let Some(found) = self.read(find).await? else {
+            return Ok(None);
+        };
+        let session = found.session.clone();
+        if found.is_due {
+            self.write(move |db| db.session_seen(&session, now_ms))
+                .await?;
+        }
+        Ok(Some(found.session))
+    }
+
+    async fn close_session(&self, account: AccountId, session: Uuid) -> Result<bool, HubError> {
+        self.write(move |db| db.close_session(account, session))
+            .await
+    }
+
+    async fn position(
+        &self,
+        account: AccountId,
+        replica: ReplicaId,
+    ) -> Result<FeedPosition, HubError> {
+        self.read(move |connection| feed::position(connection, account, replica))
+            .await
+    }
+
+    async fn admit(
+        &self,
+        account: AccountId,
+        replica: ReplicaId,
+        first: u64,
+        commits: Vec<RawCommit>,
+        now_ms: u64,
+    ) -> Result<Admitted, HubError> {
+        let len = commits.iter().map(|commit| commit.as_str().len()).sum();
+        // Read here, beside the others that push, and not in the one thread that writes.
+        let pushed = Pushed::read(account, replica, first, commits);
+        let write = move |db: &mut HubDb| db.admit_pushed(account, replica, pushed, now_ms);
+        self.writer.run(len, write).await
+    }
+
+    async fn verdicts(
+        &self,
+        account: AccountId,
+        replica: ReplicaId,
+        after: u64,
+        through: u64,
+    ) -> Result<Vec<Verdict>, HubError> {
+        self.read(move |connection| feed::verdicts(connection, account, replica, after, through))
+            .await
+    }
+
+    async fn feed(
+        &self,
+        account: AccountId,
+        replica: ReplicaId,
+        after: u64,
+        max_entries: usize,
+        max_bytes: usize,
+    ) -> Result<Batch, HubError> {
+        let reader = feed::Reader { account, replica };
+        self.read(move |connection| feed::read(connection, reader, after, max_entries, max_bytes))
+            .await
+    }
+
+    async fn states(
+        &self,
+        account: AccountId,
+        after: Option<AtomeId>,
+        max_bytes: usize,
+    ) -> Result<StatePage, HubError> {
+        self.read(move |connection| states::page(connection, account, after, max_bytes))
+            .await
+    }
+
+    async fn changed_states(
+        &self,
+        account: AccountId,
+        replica: ReplicaId,
+        since: u64,
+        max_bytes: usize,
+    ) -> Result<ChangedPage, HubError> {
+        self.read(move |connection| states::changed(connection, account, replica, since, max_bytes))
+            .await
+    }
+
+    async fn digest(&self, account: AccountId) -> Result<(u64, Buckets), HubError> {
+        self.read(move |connection| states::digest(connection, account))
+            .await
+    }
+
+    fn subscribe(&self, account: AccountId) -> watch::Receiver<u64> {
+        self.fanout.subscribe(account)
+    }
+}
