@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use atome_proto::{Code, Problem};
-use clap::FromArgMatches as _;
+use clap::{ColorChoice, FromArgMatches as _};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::{Cli, command};
@@ -39,6 +39,7 @@ where
 
 fn parse(args: &[OsString]) -> Result<Cli, Exit> {
     let parsed = command()
+        .color(wanted_colour(args))
         .try_get_matches_from(args)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     let error = match parsed {
@@ -70,15 +71,37 @@ fn parse(args: &[OsString]) -> Result<Cli, Exit> {
 
 /// Sees the request for JSON in a command line that cannot be parsed.
 fn wants_json(args: &[OsString]) -> bool {
+    ["json", "jsonl"]
+        .iter()
+        .any(|format| says(args, &["--output", "-o"], format))
+}
+
+/// Sees the wish for colours before the command line is parsed; clap itself looks at the terminal and at
+/// `NO_COLOR`.
+fn wanted_colour(args: &[OsString]) -> ColorChoice {
+    if says(args, &["--color"], "never") {
+        ColorChoice::Never
+    } else if says(args, &["--color"], "always") {
+        ColorChoice::Always
+    } else {
+        ColorChoice::Auto
+    }
+}
+
+/// Whether an option stands among the arguments with this value, in any spelling that clap takes.
+fn says(args: &[OsString], names: &[&str], value: &str) -> bool {
     let args: Vec<&str> = args.iter().filter_map(|arg| arg.to_str()).collect();
-    let json = |format: &str| matches!(format, "json" | "jsonl");
-    args.iter().any(|arg| {
-        ["--output=", "-o=", "-o"]
-            .iter()
-            .any(|start| arg.strip_prefix(start).is_some_and(json))
-    }) || args.windows(2).any(
-        |pair| matches!(pair, [name, format] if matches!(*name, "-o" | "--output") && json(format)),
-    )
+    let joined = |arg: &str, name: &str| {
+        let rest = arg.strip_prefix(name);
+        rest.is_some_and(|rest| {
+            rest.strip_prefix('=') == Some(value) || (!name.starts_with("--") && rest == value)
+        })
+    };
+    args.iter()
+        .any(|arg| names.iter().any(|name| joined(arg, name)))
+        || args
+            .windows(2)
+            .any(|pair| matches!(pair, [name, next] if names.contains(name) && *next == value))
 }
 
 fn perform(cli: Cli) -> Exit {
@@ -131,6 +154,8 @@ mod tests {
         assert!(wants("atomectl -o json nonsense"));
         assert!(wants("atomectl nonsense --output=jsonl"));
         assert!(wants("atomectl -ojson"));
+        assert!(wants("atomectl -o=json"));
+        assert!(!wants("atomectl --outputjson"));
         assert!(!wants("atomectl -o table json"));
         assert!(!wants("atomectl create note o=json"));
     }

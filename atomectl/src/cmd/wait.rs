@@ -8,6 +8,7 @@ use indicatif::ProgressBar;
 
 use crate::context::Context;
 use crate::fault::Fault;
+use crate::progress::{show_count, show_words};
 
 /// How often the bar asks how far it is: often enough to look alive, seldom enough to cost nothing.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -38,21 +39,23 @@ async fn show(client: &Client, bar: &ProgressBar) -> std::convert::Infallible {
             continue;
         };
         let account = status.account;
-        let text = match (account.snapshot_done, account.snapshot_total) {
-            (Some(done), Some(total)) => {
-                bar.set_length(total);
-                bar.set_position(done);
-                format!("fetching {done} of {total} atomes")
-            }
-            (_, None) | (None, _) => match account.hub_head.zip(account.cursor) {
-                _ if account.pending > 0 => format!("{} commits on their way", account.pending),
-                Some((head, cursor)) if head > cursor => {
-                    format!("{} entries to fetch", head - cursor)
-                }
-                _ if !status.connected => "the hub is out of reach, trying again".to_owned(),
-                _ => "asking the hub".to_owned(),
-            },
+        if let (Some(done), Some(total)) = (account.snapshot_done, account.snapshot_total) {
+            show_count(bar, "fetching", done, total);
+            continue;
+        }
+        let behind = account
+            .hub_head
+            .zip(account.cursor)
+            .map_or(0, |(head, cursor)| head.saturating_sub(cursor));
+        let words = if !status.connected {
+            "the hub is out of reach, trying again".to_owned()
+        } else if account.pending > 0 {
+            format!("{} commits on their way", account.pending)
+        } else if behind > 0 {
+            format!("{behind} entries to fetch")
+        } else {
+            "asking the hub".to_owned()
         };
-        bar.set_message(text);
+        show_words(bar, words);
     }
 }
