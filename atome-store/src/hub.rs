@@ -224,20 +224,14 @@ pub trait HubStore: Send + Sync {
 mod tests {
     use super::*;
     use crate::sqlite::Durability;
-    use atome_proto::{Epoch, HubId};
-
     #[tokio::test]
     async fn sqlite_conforms() {
         let dir = tempfile::tempdir().unwrap();
-        let identity = Identity {
-            hub: HubId(Uuid::from_u128(5)),
-            epoch: Epoch(u64::MAX),
-        };
         let mut number = 0;
         conformance::conforms(|| {
             number += 1;
             let path = dir.path().join(format!("{number}/hub.db"));
-            SqliteHub::open(&path, identity, Durability::Normal).unwrap()
+            SqliteHub::open(&path, Durability::Normal).unwrap()
         })
         .await;
     }

@@ -36,7 +36,7 @@ impl Pushed {
         account: AccountId,
         replica: ReplicaId,
         first: u64,
-        commits: Vec<RawCommit>,
+        commits: impl IntoIterator<Item = RawCommit>,
     ) -> Vec<Self> {
         (first..)
             .zip(commits)

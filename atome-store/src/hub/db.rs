@@ -6,7 +6,7 @@ use std::sync::Arc;
 use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
 use atome_proto::sync::v1::{Batch, Verdict};
-use atome_proto::{AccountId, AtomeId, Epoch, ReplicaId};
+use atome_proto::{AccountId, AtomeId, Epoch, HubId, ReplicaId};
 use rusqlite::params;
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ use super::{
     AccountRecord, Admitted, ChangedPage, FeedPosition, Identity, NewAccount, NewSession,
     Registered, SessionRecord, StatePage, accounts, feed, sessions, states,
 };
-use crate::error::{HubError, OpenError};
+use crate::error::{Fault, HubError, OpenError};
 use crate::sqlite::migrate::HUB;
 use crate::sqlite::transact::{Base, Stored, atomically};
 use crate::sqlite::value::Db;
@@ -33,14 +33,14 @@ pub struct HubDb {
 }
 
 impl HubDb {
-    /// Opens the file; makes it, under the identity `fresh`, where there is none.
+    /// Opens the file; makes it, a new hub, where there is none.
     ///
     /// # Errors
     ///
     /// [`OpenError`].
-    pub fn open(path: &Path, fresh: Identity, durability: Durability) -> Result<Self, OpenError> {
+    pub fn open(path: &Path, durability: Durability) -> Result<Self, OpenError> {
         let base = Base::new(sqlite::open(path, &HUB, durability)?);
-        Self::with(base, fresh).map_err(|error| OpenError::of(path, error))
+        Self::with(base).map_err(|fault| OpenError::of(path, fault))
     }
 
     /// A store that lives in memory, for tests and simulations.
@@ -48,15 +48,21 @@ impl HubDb {
     /// # Errors
     ///
     /// [`OpenError`].
-    pub fn open_in_memory(fresh: Identity) -> Result<Self, OpenError> {
+    pub fn open_in_memory() -> Result<Self, OpenError> {
         let base = Base::new(sqlite::open_in_memory(&HUB)?);
-        Self::with(base, fresh).map_err(|error| OpenError::of(Path::new(":memory:"), error))
+        Self::with(base).map_err(|fault| OpenError::of(Path::new(":memory:"), fault))
     }
 
-    fn with(base: Base, fresh: Identity) -> Result<Self, rusqlite::Error> {
+    fn with(base: Base) -> Result<Self, Fault> {
+        let mut random = [0; 24];
+        getrandom::fill(&mut random)
+            .map_err(|error| Fault::Defect(format!("no randomness: {error}")))?;
+        let [hub @ .., a, b, c, d, e, f, g, h] = random;
+        let hub = HubId(uuid::Builder::from_random_bytes(hub).into_uuid());
+        let epoch = Epoch(u64::from_be_bytes([a, b, c, d, e, f, g, h]));
         base.connection.execute(
             "INSERT INTO hub (one, hub, epoch) VALUES (1, ?, ?) ON CONFLICT DO NOTHING",
-            params![Db(fresh.hub), Db(fresh.epoch)],
+            params![Db(hub), Db(epoch)],
         )?;
         Ok(Self {
             base,
@@ -211,15 +217,11 @@ impl HubDb {
         account: AccountId,
         replica: ReplicaId,
         first: u64,
-        commits: Vec<RawCommit>,
+        commits: &[RawCommit],
         now_ms: u64,
     ) -> Result<Admitted, HubError> {
-        self.admit_pushed(
-            account,
-            replica,
-            Pushed::read(account, replica, first, commits),
-            now_ms,
-        )
+        let pushed = Pushed::read(account, replica, first, commits.iter().cloned());
+        self.admit_pushed(account, replica, pushed, now_ms)
     }
 
     /// The same of commits that are read already.

@@ -33,13 +33,13 @@ pub struct SqliteHub {
 }
 
 impl SqliteHub {
-    /// Opens the file; makes it, under the identity `fresh`, where there is none.
+    /// Opens the file; makes it, a new hub, where there is none.
     ///
     /// # Errors
     ///
     /// [`OpenError`].
-    pub fn open(path: &Path, fresh: Identity, durability: Durability) -> Result<Self, OpenError> {
-        let db = HubDb::open(path, fresh, durability)?;
+    pub fn open(path: &Path, durability: Durability) -> Result<Self, OpenError> {
+        let db = HubDb::open(path, durability)?;
         let fanout = db.fanout();
         let failed = |source| OpenError::Fault {
             path: path.to_owned(),
