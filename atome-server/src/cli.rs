@@ -1,0 +1,165 @@
+//! The command line of the hub.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::admin::{self, Format};
+use crate::config::{Config, Environment};
+use crate::{log, run, stop};
+
+/// The configuration, or an argument, is wrong.
+const EXIT_USAGE: u8 = 2;
+/// The hub could not do what was asked.
+const EXIT_FAILED: u8 = 1;
+
+/// The Atome hub: daemons and browsers connect to it, and it connects to nobody
+#[derive(Debug, Parser)]
+#[command(
+    name = "atome-server",
+    version,
+    after_help = "Examples:\n  \
+        atome-server --config /etc/atome/atome-server.toml\n  \
+        atome-server --config hub.toml --check-config\n  \
+        atome-server account list -o json\n\n\
+        Every key of the configuration can be overridden by the environment: \
+        ATOME_SERVER_LISTEN, ATOME_SERVER_TLS__CERT_FILE.\n\n\
+        Exit codes: 0 done, 1 failed, 2 wrong arguments or configuration."
+)]
+pub struct Cli {
+    /// The configuration (default: atome-server.toml in systemd's CONFIGURATION_DIRECTORY, else
+    /// /etc/atome/atome-server.toml)
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// Checks the configuration and the certificate, says what is wrong, and ends
+    #[arg(long)]
+    check_config: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the hub (what happens when no command is given)
+    Run,
+    /// Looks at accounts, on the hub's own machine
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Prints the version
+    Version,
+}
+
+#[derive(Debug, Subcommand)]
+enum AccountCommand {
+    /// Lists every account, in the order of their ids
+    List {
+        /// How the list is written [default: table on a terminal, else jsonl]
+        #[arg(short, long, value_name = "FORMAT")]
+        output: Option<Format>,
+    },
+}
+
+/// Does what the arguments of this process say.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Some(Command::Version) = cli.command {
+        let version = env!("CARGO_PKG_VERSION");
+        return print(&format!("atome-server {version}"));
+    }
+    let config = match Config::load(cli.config.as_deref(), &Environment::of_process()) {
+        Ok(config) => config,
+        Err(errors) => {
+            errors.iter().for_each(complain);
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    if cli.check_config {
+        return check(&config);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&error);
+            return ExitCode::from(EXIT_FAILED);
+        }
+    };
+    match cli.command {
+        Some(Command::Account(AccountCommand::List { output })) => {
+            let format = output.unwrap_or_else(Format::fitting);
+            let mut out = io::BufWriter::new(io::stdout());
+            finish(runtime.block_on(admin::list_accounts(&config, format, &mut out)))
+        }
+        Some(Command::Run | Command::Version) | None => {
+            log::start(&config.log);
+            finish(runtime.block_on(run_until_signalled(config)))
+        }
+    }
+}
+
+async fn run_until_signalled(config: Config) -> Result<(), run::RunError> {
+    let (stopper, stop) = stop::channel();
+    let signals = tokio::spawn(async move {
+        match stop::signalled().await {
+            Ok(name) => tracing::info!("{name}: the hub stops"),
+            Err(error) => tracing::error!(%error, "signals cannot be heard; the hub stops"),
+        }
+        stopper.stop();
+    });
+    let ran = run::run(config, stop, |_| {}).await;
+    signals.abort();
+    ran
+}
+
+fn check(config: &Config) -> ExitCode {
+    match config.tls.as_ref().map(crate::tls::acceptor).transpose() {
+        Ok(_) => print("the configuration is right"),
+        Err(error) => {
+            complain(chain(&error));
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+fn finish<E: std::error::Error>(done: Result<(), E>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(chain(&error));
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}
+
+/// An error and what caused it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+fn print(line: &str) -> ExitCode {
+    match writeln!(io::stdout(), "{line}") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(EXIT_FAILED),
+    }
+}
+
+fn complain(what: impl Display) {
+    // Where standard error is gone, nobody is left to be told.
+    drop(writeln!(io::stderr(), "atome-server: {what}"));
+}

@@ -1,0 +1,223 @@
+//! From settings as they are written to a configuration, or to everything that is wrong with them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use atome_proto::runtime::Profile;
+use atome_store::Durability;
+use tracing::Level;
+
+use super::problem::ConfigError;
+use super::reader::Reader;
+use super::settings::Settings;
+use super::{
+    Accounts, Config, Environment, Limits, Log, LogFormat, Registration, Sandbox, TlsFiles,
+};
+
+/// Understands settings.
+pub(super) fn resolve(settings: &Settings, env: &Environment) -> Result<Config, Vec<ConfigError>> {
+    let mut reader = Reader {
+        settings,
+        errors: Vec::new(),
+    };
+    reader.unknown();
+    let profile = reader.choice(
+        "profile",
+        &[
+            ("production", Profile::Production),
+            ("development", Profile::Development),
+        ],
+        Profile::Production,
+    );
+    let listen = reader.listen();
+    let state_dir = reader.state_dir(env);
+    let tls = reader.tls(profile);
+    reader.database();
+    let durability = reader.choice(
+        "database.durability",
+        &[("full", Durability::Full), ("normal", Durability::Normal)],
+        Durability::Full,
+    );
+    reader.metrics();
+    let sandbox = reader.sandbox();
+    let log = reader.log();
+    let accounts = reader.accounts();
+    let limits = reader.limits();
+    match (listen, state_dir) {
+        (Some(listen), Some(state_dir)) if reader.errors.is_empty() => Ok(Config {
+            profile,
+            state_dir,
+            listen,
+            sandbox,
+            log,
+            tls,
+            durability,
+            accounts,
+            limits,
+        }),
+        _ => Err(reader.errors),
+    }
+}
+
+impl Reader<'_> {
+    fn listen(&mut self) -> Option<SocketAddr> {
+        const REMEDY: &str = "write the address and the port, such as \"[::]:443\" for every \
+             address of this machine, or an address of one network only";
+        if self.setting("listen").is_none() {
+            let why = "it is missing; where the hub listens is never guessed";
+            self.wrong("listen", why, REMEDY);
+            return None;
+        }
+        let text = self.text("listen")?;
+        let address = text.parse().ok();
+        if address.is_none() {
+            self.wrong(
+                "listen",
+                format!("\"{text}\" is no address with a port"),
+                REMEDY,
+            );
+        }
+        address
+    }
+
+    fn state_dir(&mut self, env: &Environment) -> Option<PathBuf> {
+        let named = self.path("state_dir");
+        if let Some(folder) = env.folder("STATE_DIRECTORY") {
+            return Some(folder);
+        }
+        if named.is_none() && self.setting("state_dir").is_none() {
+            self.wrong(
+                "state_dir",
+                "it is missing",
+                "name the folder in which the hub keeps its data, such as \"/var/lib/atome-server\"",
+            );
+        }
+        named
+    }
+
+    fn tls(&mut self, profile: Profile) -> Option<TlsFiles> {
+        let named = self.settings.sections.contains_key("tls");
+        if !named && profile == Profile::Production {
+            self.wrong(
+                "tls",
+                "it is missing, and the profile is \"production\"",
+                "add [tls] with cert_file and key_file; for a trial without them, set profile = \"development\"",
+            );
+        }
+        if !named {
+            return None;
+        }
+        for key in ["tls.cert_file", "tls.key_file"] {
+            if self.setting(key).is_none() {
+                let remedy = "name a PEM file: [tls] needs both cert_file and key_file";
+                self.wrong(key, "it is missing, and there is a [tls]", remedy);
+            }
+        }
+        let (cert_file, key_file) = (self.path("tls.cert_file"), self.path("tls.key_file"));
+        Some(TlsFiles {
+            cert_file: cert_file?,
+            key_file: key_file?,
+        })
+    }
+
+    fn database(&mut self) {
+        const REMEDY: &str = "write \"sqlite:\" (a database below state_dir), or leave it out";
+        let Some(url) = self.text("database.url") else {
+            return;
+        };
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            // The address may hold a password: it is not repeated.
+            self.wrong(
+                "database.url",
+                "this version keeps its data in SQLite only; PostgreSQL comes with a later one",
+                REMEDY,
+            );
+        } else if url != "sqlite:" {
+            self.wrong(
+                "database.url",
+                "this is no database that the hub knows",
+                REMEDY,
+            );
+        }
+    }
+
+    fn metrics(&mut self) {
+        if self.settings.sections.contains_key("metrics") {
+            self.wrong(
+                "metrics",
+                "this version serves no metrics; they come with a later one",
+                "remove [metrics]",
+            );
+        }
+    }
+
+    fn sandbox(&mut self) -> Sandbox {
+        if self.says("sandbox", "required") {
+            self.wrong(
+                "sandbox",
+                "this version cannot have the kernel enforce anything yet, so \"required\" cannot be met",
+                "write \"best-effort\" or \"off\"",
+            );
+            return Sandbox::BestEffort;
+        }
+        let words = [("best-effort", Sandbox::BestEffort), ("off", Sandbox::Off)];
+        self.choice("sandbox", &words, Sandbox::BestEffort)
+    }
+
+    fn log(&mut self) -> Log {
+        let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+        let levels = [
+            ("error", Level::ERROR),
+            ("warn", Level::WARN),
+            ("info", Level::INFO),
+            ("debug", Level::DEBUG),
+            ("trace", Level::TRACE),
+        ];
+        Log {
+            format: self.choice("log_format", &formats, LogFormat::Text),
+            level: self.choice("log_level", &levels, Level::INFO),
+        }
+    }
+
+    fn accounts(&mut self) -> Accounts {
+        let registration = if self.says("accounts.registration", "invite") {
+            self.wrong(
+                "accounts.registration",
+                "invitations come with a later version",
+                "write \"open\" or \"closed\"",
+            );
+            Registration::Closed
+        } else {
+            let words = [
+                ("open", Registration::Open),
+                ("closed", Registration::Closed),
+            ];
+            self.choice("accounts.registration", &words, Registration::Open)
+        };
+        let days = self.whole("accounts.session_days", 1..=3650, 90);
+        Accounts {
+            registration,
+            session_life: Duration::from_secs(u64::from(days) * 86_400),
+            hashes_at_once: in_memory(self.whole("accounts.hashes_at_once", 0..=1024, 0)),
+            hashes_waiting_max: in_memory(self.whole(
+                "accounts.hashes_waiting_max",
+                0..=100_000,
+                64,
+            )),
+        }
+    }
+
+    fn limits(&mut self) -> Limits {
+        Limits {
+            connections_max: in_memory(self.whole("limits.connections_max", 1..=1_000_000, 16_384)),
+            handshake_timeout: self.seconds("limits.handshake_timeout_s", 1..=120, 10),
+            request_timeout: self.seconds("limits.request_timeout_s", 1..=120, 10),
+            stop_timeout: self.seconds("limits.stop_timeout_s", 1..=600, 20),
+        }
+    }
+}
+
+fn in_memory(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

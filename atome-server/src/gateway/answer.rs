@@ -1,0 +1,57 @@
+//! The store's answer to an effect of the engine.
+
+use std::sync::Arc;
+
+use atome_engine::session::{Effect, Input};
+use atome_proto::AccountId;
+use atome_proto::limit::{FRAME_ENTRIES_MAX, FRAME_LEN_TARGET};
+use atome_store::{HubError, HubStore};
+
+use crate::auth::store_problem;
+
+/// Carries out an effect on the store; what the store cannot do is an answer too.
+pub(super) async fn to(
+    store: Arc<dyn HubStore>,
+    account: AccountId,
+    effect: Effect,
+    now_ms: u64,
+) -> Input {
+    ask(&*store, account, effect, now_ms)
+        .await
+        .unwrap_or_else(|error| Input::StoreFailed(store_problem(error)))
+}
+
+async fn ask(
+    store: &dyn HubStore,
+    account: AccountId,
+    effect: Effect,
+    now_ms: u64,
+) -> Result<Input, HubError> {
+    Ok(match effect {
+        Effect::Position { replica } => Input::Position(store.position(account, replica).await?),
+        Effect::Admit {
+            replica,
+            first,
+            commits,
+        } => {
+            let admitted = store.admit(account, replica, first, commits, now_ms);
+            Input::Admitted(admitted.await?)
+        }
+        Effect::ReadFeed { replica, after } => {
+            let (entries, bytes) = (FRAME_ENTRIES_MAX, FRAME_LEN_TARGET);
+            Input::Feed(store.feed(account, replica, after, entries, bytes).await?)
+        }
+        Effect::ReadStates { after } => {
+            Input::States(store.states(account, after, FRAME_LEN_TARGET).await?)
+        }
+        Effect::ReadChanged { replica, since } => {
+            let bytes = FRAME_LEN_TARGET;
+            Input::Changed(store.changed_states(account, replica, since, bytes).await?)
+        }
+        Effect::ReadDigest => {
+            let (feed, buckets) = store.digest(account).await?;
+            Input::Digest { feed, buckets }
+        }
+        Effect::Send(_) | Effect::Close => Input::Tick,
+    })
+}

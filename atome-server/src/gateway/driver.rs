@@ -1,0 +1,238 @@
+//! The driver: one task a connection, between the frames of a client, the engine and the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use atome_engine::session::{Effect, Input, Session};
+use atome_proto::sync::frame::{BadFrame, Encoding, FrameBytes};
+use atome_proto::sync::v1::{CAPABILITY_ZSTD, ClientFrame, HubFrame};
+use atome_proto::{AccountId, Code, Problem};
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+
+use super::answer;
+use super::socket::{Received, Socket};
+use crate::auth::{self, Known};
+use crate::hub::Hub;
+use crate::listen::Place;
+
+/// How often the store is asked whether the session behind a connection still stands, in milliseconds.
+const ASK_EVERY_MS: u64 = 60_000;
+/// Least time after which clients of a stopped hub come back, in milliseconds.
+const COME_BACK_MS: u64 = 500;
+/// How much that time is spread for each connection that stands: 500 a second may return.
+const COME_BACK_SPREAD_MS: u64 = 2;
+
+/// One connection whose client is known.
+pub(super) struct Driver<S> {
+    hub: Arc<Hub>,
+    place: Place,
+    socket: Socket<S>,
+    account: AccountId,
+    /// The hash of the session's token, and when the store was last asked whether it stands.
+    token_hash: [u8; 32],
+    asked_ms: u64,
+    session: Session,
+    encoding: Encoding,
+    answers: FuturesUnordered<BoxFuture<'static, Input>>,
+    heads: watch::Receiver<u64>,
+    /// The last thing that was wrong.
+    reason: Code,
+    /// Set once the engine has ended the connection: why.
+    ended: Option<Code>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
+    pub(super) fn new(hub: Arc<Hub>, place: Place, socket: Socket<S>, known: &Known) -> Self {
+        let client_id = client_id();
+        let account = known.session.account;
+        tracing::debug!(peer = %place.peer, %account, client = client_id, "a client connected");
+        Self {
+            place,
+            socket,
+            account,
+            token_hash: known.token_hash,
+            asked_ms: hub.now().mono_ms,
+            session: Session::new(hub.identity, client_id, hub.now()),
+            encoding: Encoding::Text,
+            answers: FuturesUnordered::new(),
+            heads: hub.store.subscribe(account),
+            reason: Code::Unknown,
+            ended: None,
+            hub,
+        }
+    }
+
+    /// Drives the connection to its end.
+    pub(super) async fn run(mut self) {
+        let stop = self.hub.stop.clone();
+        let stopped = stop.requested();
+        tokio::pin!(stopped);
+        let mut stopping = false;
+        let head = *self.heads.borrow_and_update();
+        self.handle(Input::Head(head));
+        while self.ended.is_none() {
+            let due = self.due();
+            let input = tokio::select! {
+                received = self.socket.receive() => match received {
+                    Received::Frame(frame) => self.decode(frame),
+                    Received::Junk(problem) => Some(Input::Unreadable(problem)),
+                    Received::Ended => break,
+                },
+                Some(answer) = self.answers.next(), if !self.answers.is_empty() => Some(answer),
+                Ok(()) = self.heads.changed() => {
+                    Some(Input::Head(*self.heads.borrow_and_update()))
+                }
+                () = &mut stopped, if !stopping => {
+                    stopping = true;
+                    let problem = Problem::new(Code::Stopping, "the hub is stopping")
+                        .retry_after_ms(come_back_ms(&self.hub));
+                    Some(Input::End { problem })
+                }
+                () = tokio::time::sleep(due) => {
+                    self.ask_for_session();
+                    Some(Input::Tick)
+                }
+            };
+            if let Some(input) = input {
+                self.handle(input);
+            }
+        }
+        self.finish().await;
+    }
+
+    fn due(&self) -> Duration {
+        let ask_ms = self.asked_ms.saturating_add(ASK_EVERY_MS);
+        let due_ms = self
+            .session
+            .poll_timeout()
+            .map_or(ask_ms, |ms| ms.min(ask_ms));
+        Duration::from_millis(due_ms.saturating_sub(self.hub.now().mono_ms))
+    }
+
+    /// Asks the store from time to time whether the session still stands, which makes it live on.
+    fn ask_for_session(&mut self) {
+        let now_ms = self.hub.now().mono_ms;
+        if now_ms.saturating_sub(self.asked_ms) < ASK_EVERY_MS {
+            return;
+        }
+        self.asked_ms = now_ms;
+        let (store, token_hash) = (Arc::clone(&self.hub.store), self.token_hash);
+        self.answers.push(Box::pin(async move {
+            match auth::session_by_hash(&*store, token_hash).await {
+                Ok(_) => Input::Tick,
+                Err(problem) => Input::End { problem },
+            }
+        }));
+    }
+
+    fn handle(&mut self, input: Input) {
+        self.session.handle(input, self.hub.now());
+        while let Some(effect) = self.session.poll_effect() {
+            self.carry_out(effect);
+        }
+    }
+
+    fn decode(&mut self, frame: FrameBytes) -> Option<Input> {
+        match ClientFrame::decode(frame) {
+            Ok(Some(frame)) => {
+                if let ClientFrame::Hello(hello) = &frame
+                    && hello.capabilities.iter().any(|can| can == CAPABILITY_ZSTD)
+                {
+                    self.encoding = Encoding::Zstd;
+                }
+                Some(Input::Frame(frame))
+            }
+            Ok(None) => None,
+            Err(error) => Some(Input::Unreadable(bad_frame(&error))),
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        let effect = match effect {
+            Effect::Send(frame) => return self.send(&frame),
+            Effect::Close => {
+                self.ended = Some(self.reason);
+                return;
+            }
+            effect @ (Effect::Position { .. }
+            | Effect::Admit { .. }
+            | Effect::ReadFeed { .. }
+            | Effect::ReadStates { .. }
+            | Effect::ReadChanged { .. }
+            | Effect::ReadDigest) => effect,
+        };
+        let store = Arc::clone(&self.hub.store);
+        let now_ms = self.hub.now().wall_ms;
+        self.answers
+            .push(Box::pin(answer::to(store, self.account, effect, now_ms)));
+    }
+
+    fn send(&mut self, frame: &HubFrame) {
+        match frame {
+            HubFrame::Error(error) => self.reason = error.code,
+            HubFrame::Bye(bye) => self.reason = bye.code,
+            HubFrame::Welcome(_)
+            | HubFrame::Ack(_)
+            | HubFrame::Batch(_)
+            | HubFrame::Snapshot(_)
+            | HubFrame::Digest(_)
+            | HubFrame::Pong(_) => {}
+        }
+        match frame.encode(self.encoding) {
+            Ok(frame) => self.socket.send(frame),
+            Err(error) => {
+                tracing::error!(account = %self.account, %error, "a frame cannot be written");
+                self.ended = Some(Code::Internal);
+            }
+        }
+    }
+
+    async fn finish(self) {
+        let (account, peer) = (self.account, self.place.peer);
+        match self.ended {
+            Some(code) => {
+                tracing::debug!(%peer, %account, %code, "a connection is ended");
+                self.socket.close(code).await;
+            }
+            None => tracing::debug!(%peer, %account, "a client is gone"),
+        }
+        // What the store has begun it finishes; only the answers are not needed any more.
+    }
+}
+
+fn bad_frame(error: &BadFrame) -> Problem {
+    let code = match error {
+        BadFrame::Json(_) | BadFrame::Zstd(_) => Code::BadRequest,
+        BadFrame::TooLong => Code::TooLarge,
+        BadFrame::Unsupported(_) => Code::Unsupported,
+    };
+    // The parser's own message may repeat a value, and values stay out of answers and logs.
+    let detail = match error {
+        BadFrame::Json(json) => {
+            format!("the frame is no message (column {})", json.column())
+        }
+        BadFrame::Zstd(_) => "the frame cannot be decompressed".to_owned(),
+        BadFrame::TooLong | BadFrame::Unsupported(_) => error.to_string(),
+    };
+    Problem::new(code, detail)
+}
+
+/// When the clients of a hub that stops come back: later the more there are, each at a time of its own.
+pub(super) fn come_back_ms(hub: &Hub) -> u64 {
+    let connections = u64::try_from(hub.connections()).unwrap_or(u64::MAX);
+    let spread = connections
+        .saturating_mul(COME_BACK_SPREAD_MS)
+        .saturating_add(COME_BACK_MS);
+    // Without randomness they all come back at the end of the time, which works as well.
+    let chosen = getrandom::u64().map_or(spread, |random| random % spread);
+    COME_BACK_MS + chosen
+}
+
+/// A name for a connection, in the logs of both ends.
+fn client_id() -> String {
+    getrandom::u32().map_or_else(|_| "client".to_owned(), |id| format!("{id:08x}"))
+}

@@ -1,0 +1,91 @@
+//! What every connection of the hub shares.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use atome_engine::clock::Now;
+use atome_engine::session::Identity;
+use atome_store::{HubError, HubStore};
+use tokio::sync::Semaphore;
+
+use crate::config::Config;
+use crate::hashing::Hashing;
+use crate::stop::Stop;
+
+/// The hub: its configuration, its store, the place where passwords are compared.
+pub struct Hub {
+    /// What it was told.
+    pub config: Config,
+    /// What it keeps.
+    pub store: Arc<dyn HubStore>,
+    /// Where passwords are compared.
+    pub hashing: Hashing,
+    /// Which hub it is, and which life of its database.
+    pub identity: Identity,
+    /// Places for connections.
+    pub places: Arc<Semaphore>,
+    /// Whether it is stopping.
+    pub stop: Stop,
+    started: Instant,
+}
+
+impl Hub {
+    /// A hub over a store.
+    ///
+    /// # Errors
+    ///
+    /// Where the store does not say which hub it is.
+    pub async fn new(
+        config: Config,
+        store: Arc<dyn HubStore>,
+        stop: Stop,
+    ) -> Result<Self, HubError> {
+        let identity = store.identity().await?;
+        let accounts = &config.accounts;
+        let hashing = Hashing::new(accounts.hashes_at_once, accounts.hashes_waiting_max);
+        let places = Arc::new(Semaphore::new(config.limits.connections_max));
+        Ok(Self {
+            config,
+            store,
+            hashing,
+            identity,
+            places,
+            stop,
+            started: Instant::now(),
+        })
+    }
+
+    /// How many connections stand.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        let free = self.places.available_permits();
+        self.config.limits.connections_max.saturating_sub(free)
+    }
+
+    /// The time, as plain numbers.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        Now {
+            mono_ms: whole_ms(self.started.elapsed()),
+            wall_ms: wall_ms(),
+        }
+    }
+
+    /// How long a session lives without being used, in milliseconds.
+    #[must_use]
+    pub fn session_life_ms(&self) -> u64 {
+        whole_ms(self.config.accounts.session_life)
+    }
+}
+
+/// Milliseconds since 1970 by this machine's clock.
+#[must_use]
+pub fn wall_ms() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, whole_ms)
+}
+
+fn whole_ms(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
