@@ -173,11 +173,16 @@ impl Config {
                 .chain([PathBuf::from(FILE_DEFAULT)])
                 .find(|file| file.exists()),
         };
-        if let Some(file) = found {
-            settings.read_file(&file).map_err(|error| vec![error])?;
+        if let Some(file) = &found {
+            settings.read_file(file).map_err(|error| vec![error])?;
         }
         settings.read_environment(env);
-        resolve::resolve(&settings, env)
+        resolve::resolve(&settings, env).map_err(|mut errors| {
+            if found.is_none() {
+                errors.insert(0, no_file());
+            }
+            errors
+        })
     }
 
     /// The database of the embedded engine.
@@ -190,5 +195,15 @@ impl Config {
     #[must_use]
     pub fn running_file(&self) -> PathBuf {
         self.state_dir.join("atome-server.json")
+    }
+}
+
+/// Said beside what is missing, where there is no file at all.
+fn no_file() -> ConfigError {
+    ConfigError {
+        place: Place::Nowhere,
+        key: String::new(),
+        why: format!("no file was named, and there is no {FILE_DEFAULT}"),
+        remedy: "name one with --config FILE; config/atome-server.toml shows every key".to_owned(),
     }
 }

@@ -63,19 +63,22 @@ pub fn raise_file_limit(connections_max: usize) {
     }
 }
 
-/// Accepts connections until the hub stops, then waits for those that stand to end, but no longer
-/// than the configuration says.
-pub async fn serve(listener: TcpListener, hub: Arc<Hub>, tls: Option<TlsAcceptor>) {
-    let places_max = u32::try_from(hub.config.limits.connections_max).unwrap_or(u32::MAX);
-    let places = Arc::clone(&hub.places);
+/// Accepts connections until the hub stops.
+pub async fn accept(listener: TcpListener, hub: &Arc<Hub>, tls: Option<&TlsAcceptor>) {
+    let mut was_full = false;
     loop {
+        let is_full = hub.places.available_permits() == 0;
+        if is_full && !was_full {
+            tracing::warn!("limits.connections_max is reached; new connections wait");
+        }
+        was_full = is_full;
         let accepted = tokio::select! {
-            () = hub.stop.requested() => break,
-            accepted = accept(&listener, &places) => accepted,
+            () = hub.stop.requested() => return,
+            accepted = accept_one(&listener, &hub.places) => accepted,
         };
         match accepted {
             Ok((stream, place)) => {
-                tokio::spawn(handle(stream, place, Arc::clone(&hub), tls.clone()));
+                tokio::spawn(handle(stream, place, Arc::clone(hub), tls.cloned()));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -83,18 +86,23 @@ pub async fn serve(listener: TcpListener, hub: Arc<Hub>, tls: Option<TlsAcceptor
             }
         }
     }
-    drop(listener);
-    let all_ended = places.acquire_many(places_max);
-    match tokio::time::timeout(hub.config.limits.stop_timeout, all_ended).await {
+}
+
+/// Waits until every connection has ended, but no longer than the configuration says.
+pub async fn drain(hub: &Hub) {
+    let limits = &hub.config.limits;
+    let places_max = u32::try_from(limits.connections_max).unwrap_or(u32::MAX);
+    let all_ended = hub.places.acquire_many(places_max);
+    match tokio::time::timeout(limits.stop_timeout, all_ended).await {
         Ok(_) => tracing::info!("every connection has ended"),
         Err(_) => tracing::warn!("some connections did not end in time and are cut"),
     }
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(TcpStream, Place)> {
-    if places.available_permits() == 0 {
-        tracing::warn!("limits.connections_max is reached; new connections wait");
-    }
+async fn accept_one(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, Place)> {
     let permit = Arc::clone(places)
         .acquire_owned()
         .await

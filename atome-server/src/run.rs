@@ -81,8 +81,10 @@ pub async fn run(
     })?;
     say_ready(&hub, listen, tls.as_ref());
     ready(listen);
-    listen::serve(listener, Arc::new(hub), tls).await;
+    let hub = Arc::new(hub);
+    listen::accept(listener, &hub, tls.as_ref()).await;
     notify(&[NotifyState::Stopping]);
+    listen::drain(&hub).await;
     store.close().await;
     if let Err(error) = fs::remove_file(&running_file) {
         tracing::debug!(%error, "the file of the running hub was not there");

@@ -1,6 +1,8 @@
 //! Registration, login, logout, and who is asking.
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::world::{PASSWORD, World, account_id, registration};
 
@@ -32,7 +34,13 @@ async fn a_registered_account_comes_in_and_goes_out() {
     assert_eq!(reply.json()["entry"]["user_id"], json!(account));
 
     assert_eq!(world.ask("POST", LOGOUT, &second, "").await.status, 204);
-    assert_eq!(world.get(ME, &second).await.code(), "auth_required");
+    let over = world.get(ME, &second).await;
+    assert_eq!(over.code(), "auth_required");
+    assert!(
+        over.head.contains("www-authenticate: bearer"),
+        "{}",
+        over.head
+    );
     assert_eq!(
         world.ask("POST", LOGOUT, &second, "").await.code(),
         "auth_required"
@@ -224,5 +232,24 @@ async fn the_hub_says_what_it_is() {
     assert!(wrong.head.contains("allow: post"), "{}", wrong.head);
     let long = "x".repeat(20_000);
     assert_eq!(world.get("/healthz", &long).await.status, 431);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_says_nothing_is_not_waited_for() {
+    let world = World::start_with("[limits]\nrequest_timeout_s = 1\n").await;
+    let head = "POST /api/v1/auth/login HTTP/1.1\r\nHost: hub\r\nContent-Length: 9\r\n\r\n";
+    for (said, answer) in [
+        ("", ""),
+        ("GET /healthz HT", ""),
+        ("GET /healthz HTTP/1.1\r\nHost: hub\r\n\r\n", "ok\n"),
+        (head, "timed_out"),
+    ] {
+        let mut stream = TcpStream::connect(world.listen).await.unwrap();
+        stream.write_all(said.as_bytes()).await.unwrap();
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).await.unwrap();
+        assert!(heard.contains(answer), "{said}: {heard}");
+    }
     world.stop().await;
 }

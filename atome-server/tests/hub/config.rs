@@ -227,6 +227,20 @@ fn a_file_that_is_not_there_is_told() {
 }
 
 #[test]
+fn where_there_is_no_file_that_is_told_first() {
+    let empty = tempfile::tempdir().unwrap();
+    let named = [("CONFIGURATION_DIRECTORY", empty.path().to_str().unwrap())];
+    let errors = Config::load(None, &environment(&named)).unwrap_err();
+    let messages: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    assert!(messages[0].contains("no file was named"), "{messages:#?}");
+    assert!(messages[0].contains("--config FILE"), "{messages:#?}");
+    assert!(
+        messages[1].contains("listen: it is missing"),
+        "{messages:#?}"
+    );
+}
+
+#[test]
 fn the_environment_overrides_and_systemd_wins() {
     let config = load(
         GOOD,

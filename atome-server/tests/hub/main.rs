@@ -10,6 +10,7 @@
 mod accounts;
 mod config;
 mod direction;
+mod program;
 mod stop;
 mod sync;
 mod tls;

@@ -1,62 +1,23 @@
-//! The real program: it says where it listens, tells everyone when it stops, and loses nothing.
+//! The real program: it says where it listens, tells everyone when it stops, loses nothing and tells no
+//! secrets.
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use rustix::process::Signal;
+use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use crate::world::{PROTOCOL, World, ask, dial, hello, registration, write_config};
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_atome-server");
-
-/// Starts the program and waits until its log says that it is ready.
-fn start(config: &Path) -> Child {
-    let mut child = Command::new(PROGRAM)
-        .args(["--config".as_ref(), config.as_os_str()])
-        .env_clear()
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-    let ready = log.by_ref().map(Result::unwrap);
-    assert!(
-        ready
-            .into_iter()
-            .any(|line| line.contains("the hub is ready"))
-    );
-    std::thread::spawn(move || log.for_each(drop));
-    child
-}
-
-fn run(config: &Path, args: &[&str]) -> (Option<i32>, String, String) {
-    let done = Command::new(PROGRAM)
-        .args(["--config".as_ref(), config.as_os_str()])
-        .args(args)
-        .env_clear()
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (done.status.code(), text(done.stdout), text(done.stderr))
-}
-
-fn signal(child: &Child, signal: Signal) {
-    kill_process(Pid::from_child(child), signal).unwrap();
-}
+use crate::program::{Program, run};
+use crate::world::{
+    PASSWORD, PROTOCOL, World, account_id, ask, commit, dial, hello, here, password_hash,
+    registration, write_config,
+};
 
 #[tokio::test]
 async fn a_stopping_hub_says_goodbye_to_everyone() {
     let folder = tempfile::tempdir().unwrap();
     let config = write_config(folder.path(), "");
     for stop in [Signal::TERM, Signal::INT] {
-        let mut child = start(&config);
-        let file = folder.path().join("state/atome-server.json");
-        let running: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-        assert_eq!(running["pid"], child.id());
-        let listen = running["listen"].as_str().unwrap().parse().unwrap();
-
+        let program = Program::start(&config);
+        let listen = program.listen;
         let body = registration("alice").to_string();
         let stream = TcpStream::connect(listen).await.unwrap();
         let reply = ask(stream, "POST", "/api/v1/auth/register", "", &body).await;
@@ -72,13 +33,14 @@ async fn a_stopping_hub_says_goodbye_to_everyone() {
         let line: Value = serde_json::from_str(list.trim()).unwrap();
         assert_eq!(line["name"], "alice", "listed while the hub runs");
 
-        signal(&child, stop);
+        program.signal(stop);
         let bye = client.hear_a("bye").await;
         assert_eq!(bye["code"], "stopping");
         assert!(bye["retryAfterMs"].as_u64().unwrap() >= 500);
         assert_eq!(u16::from(client.hear_close().await.unwrap().code), 1012);
         drop(client);
-        assert_eq!(child.wait().unwrap().code(), Some(0));
+        let file = program.running_file.clone();
+        assert_eq!(program.wait().0, Some(0));
         assert!(!file.exists());
         let wal = folder.path().join("state/hub.db-wal");
         assert!(
@@ -139,19 +101,66 @@ fn the_program_checks_and_lists_without_a_hub() {
 #[test]
 fn two_hubs_do_not_share_an_address() {
     let folder = tempfile::tempdir().unwrap();
-    let config = write_config(folder.path(), "");
-    let mut child = start(&config);
-    let file = folder.path().join("state/atome-server.json");
-    let running: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let program = Program::start(&write_config(folder.path(), ""));
     let other = tempfile::tempdir().unwrap();
     let config = write_config(other.path(), "");
     let text = std::fs::read_to_string(&config).unwrap();
-    let taken = running["listen"].as_str().unwrap();
-    let free = crate::world::here(0).to_string();
-    std::fs::write(&config, text.replace(&free, taken)).unwrap();
+    let (free, taken) = (here(0).to_string(), program.listen.to_string());
+    std::fs::write(&config, text.replace(&free, &taken)).unwrap();
     let (code, _, err) = run(&config, &["run"]);
     assert_eq!(code, Some(1));
     assert!(err.contains("cannot be listened at"), "{err}");
-    signal(&child, Signal::TERM);
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    program.signal(Signal::TERM);
+    assert_eq!(program.wait().0, Some(0));
+}
+
+#[tokio::test]
+async fn the_log_tells_no_secrets_and_no_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = "log_format = \"json\"\nlog_level = \"trace\"\n";
+    let program = Program::start(&write_config(folder.path(), lines));
+    let listen = program.listen;
+    let post = async |path: &str, body: Value| {
+        let stream = TcpStream::connect(listen).await.unwrap();
+        ask(stream, "POST", path, "", &body.to_string()).await
+    };
+    post("/api/v1/auth/register", registration("alice")).await;
+    let login =
+        |password: &str| json!({ "username": "alice", "password": password, "device": "d" });
+    post("/api/v1/auth/login", login("almost right")).await;
+    let reply = post("/api/v1/auth/login", login(PASSWORD)).await.json();
+    let token = reply["token"].as_str().unwrap();
+    let bearer = format!("Bearer {token}");
+    let headers = [PROTOCOL, ("Authorization", bearer.as_str())];
+    let stream = TcpStream::connect(listen).await.unwrap();
+    let mut client = dial(stream, listen, &headers).await.unwrap();
+    client.say(&hello(1, &[])).await;
+    client.hear_a("welcome").await;
+    let commits = [commit(account_id("alice"), 1, 1, "a private matter")];
+    client
+        .say(&json!({ "type": "push", "first": 1, "commits": commits }))
+        .await;
+    client.hear_a("ack").await;
+    client
+        .say_text("{\"type\":\"push\",\"first\":\"a private matter\"}")
+        .await;
+    client.hear_a("error").await;
+    drop(client);
+    program.signal(Signal::TERM);
+    let (code, log) = program.wait();
+    assert_eq!(code, Some(0));
+    assert!(log.len() > 8);
+    for line in log {
+        assert!(serde_json::from_str::<Value>(&line).unwrap()["level"].is_string());
+        for secret in [
+            PASSWORD,
+            "almost right",
+            token,
+            password_hash(),
+            "5e5e",
+            "private matter",
+        ] {
+            assert!(!line.contains(secret), "{line}");
+        }
+    }
 }

@@ -57,6 +57,7 @@ async fn only_those_with_a_session_are_let_in() {
         let (error, close) = ended(&mut stranger).await;
         assert_eq!((&error["code"], close), (&json!("auth_required"), 1008));
     }
+    drop(by_message);
     world.stop().await;
 }
 
@@ -117,6 +118,7 @@ async fn junk_gets_an_error_and_a_close() {
         .await;
     client.say(&json!({ "type": "ping", "timestamp": 5 })).await;
     assert_eq!(client.hear_a("pong").await["timestamp"], 5);
+    drop(client);
     world.stop().await;
 }
 
@@ -184,6 +186,7 @@ async fn a_whole_conversation_in_plain_json() {
     let digest = b.hear_a("digest").await;
     assert_eq!((&digest["ask"], &digest["feed"]), (&json!(9), &json!(3)));
     assert!(!digest["buckets"].as_object().unwrap().is_empty());
+    drop((a, b));
     world.stop().await;
 }
 
@@ -209,6 +212,7 @@ async fn a_refused_commit_does_not_stand_in_the_way() {
         "{ack}"
     );
     assert_eq!(ack["verdicts"].as_array().unwrap().len(), 1);
+    drop(a);
     world.stop().await;
 }
 
@@ -235,6 +239,7 @@ async fn gaps_and_forks_are_named() {
         (&fork["code"], &fork["details"]["number"]),
         (&json!("fork"), &json!(1))
     );
+    drop(a);
     world.stop().await;
 }
 
@@ -260,5 +265,6 @@ async fn daemons_are_sent_compressed_frames() {
         .unwrap();
     assert!(page.is_binary());
     assert!(page.len() < 20_000, "{} bytes", page.len());
+    drop((a, b));
     world.stop().await;
 }

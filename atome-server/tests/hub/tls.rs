@@ -65,6 +65,7 @@ async fn everything_goes_over_tls() {
     let mut client = dial(stream, world.listen, &headers).await.unwrap();
     client.say(&hello(1, &[])).await;
     client.hear_a("welcome").await;
+    drop(client);
 
     let stranger = certificate(world.folder.path()).cert.pem();
     assert!(connect(&world, &stranger).await.is_err());
