@@ -1,5 +1,6 @@
 //! What can go wrong with a store, by the operation that was attempted.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -39,6 +40,21 @@ impl Fault {
             Self::Stopped => Code::Stopping,
             Self::Io(_) | Self::Corrupt(_) | Self::Defect(_) => Code::Internal,
         }
+    }
+}
+
+impl Fault {
+    /// What a file's error comes to.
+    pub(crate) fn from_io(error: &io::Error) -> Self {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        let full = matches!(error.kind(), StorageFull | QuotaExceeded);
+        let code = if full {
+            rusqlite::ffi::SQLITE_FULL
+        } else {
+            rusqlite::ffi::SQLITE_IOERR
+        };
+        let code = rusqlite::ffi::Error::new(code);
+        rusqlite::Error::SqliteFailure(code, Some(error.to_string())).into()
     }
 }
 
@@ -182,6 +198,15 @@ impl StoreError {
             Self::BadName(_) => Code::BadRequest,
             Self::Gap { .. } | Self::BadFeed(_) => Code::Internal,
             Self::Fault(fault) => fault.code(),
+        }
+    }
+
+    /// The fault that it is; anything else is a defect where only faults can be.
+    pub(crate) fn into_fault(self) -> Fault {
+        if let Self::Fault(fault) = self {
+            fault
+        } else {
+            Fault::Defect(self.to_string())
         }
     }
 }

@@ -13,10 +13,12 @@ mod error;
 pub mod hub;
 pub mod machine;
 mod pool;
+pub mod replica;
 mod sqlite;
 mod writer;
 
 pub use error::{Fault, HubError, OpenError, StoreError};
 pub use hub::{HubDb, HubStore, SqliteHub};
 pub use machine::{MachineDb, MachineStore};
+pub use replica::{ReplicaDb, ReplicaStore};
 pub use sqlite::Durability;

@@ -15,7 +15,6 @@ CREATE TABLE replica (
     feed      INTEGER,           -- cursor: everything up to it is applied
     gen       INTEGER NOT NULL,  -- the generation of states that counts
     baseline  INTEGER NOT NULL,  -- commits up to this id are part of the baselines, those in kept excepted
-    complete  INTEGER NOT NULL,  -- whether the timeline begins at the beginning
     schedule  TEXT    NOT NULL,  -- JSON of local::v1::SetMode
     paused    INTEGER NOT NULL
 );
@@ -32,10 +31,10 @@ CREATE UNIQUE INDEX commits_by_number ON commits (replica, number);
 
 -- What the hub decided of own commits, other than plain acceptance.
 CREATE TABLE verdicts (
-    id     INTEGER PRIMARY KEY,  -- commits.id
-    ruling TEXT    NOT NULL,     -- JSON of sync::v1::Ruling
+    id      INTEGER PRIMARY KEY, -- commits.id
+    ruling  TEXT    NOT NULL,    -- JSON of sync::v1::Ruling
     refused INTEGER NOT NULL,    -- whether its versions do not count
-    listed INTEGER NOT NULL      -- whether a person still has to look at it
+    listed  INTEGER NOT NULL     -- whether a person still has to look at it
 );
 
 -- Commits by atome; the first one of an atome stands in states.made instead.
@@ -73,7 +72,7 @@ CREATE TABLE kept (
     id INTEGER PRIMARY KEY       -- commits.id
 );
 
--- Changes of states that no commit brought: a refusal, a clamp, a snapshot (then without an atome).
+-- Changes of states that no commit brought: a refusal, a clamp, a snapshot (of much: with atome 0).
 CREATE TABLE echoes (
     change INTEGER NOT NULL,
     atome  BLOB    NOT NULL,

@@ -1,0 +1,219 @@
+//! The replica store itself, synchronous, on one connection.
+
+use std::path::Path;
+
+use atome_engine::clock::{Clock, Now};
+use atome_engine::replica::Position;
+use atome_proto::local::v1::SetMode;
+use atome_proto::stamp::HybridTime;
+use atome_proto::{AccountId, Epoch, HubId, ReplicaId};
+use tokio::sync::watch;
+
+use super::head::Head;
+use crate::error::{OpenError, StoreError};
+use crate::sqlite::migrate::REPLICA;
+use crate::sqlite::transact::{Base, Stored, atomically};
+use crate::sqlite::{self, Durability};
+
+/// A hub's time is kept for the next start only when it is so much later than the one kept: a heartbeat
+/// shall not be a write.
+const HUB_TIME_EVERY_MS: u64 = 3_600_000;
+
+/// The replica store, synchronous. Each method that writes is one transaction.
+pub struct ReplicaDb {
+    pub(super) base: Base,
+    pub(super) head: Head,
+    pub(super) clock: Clock,
+    told: Option<watch::Sender<Position>>,
+}
+
+impl ReplicaDb {
+    /// Opens the file; makes it, as replica `fresh` of `account`, where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub fn open(
+        path: &Path,
+        account: AccountId,
+        fresh: ReplicaId,
+        durability: Durability,
+    ) -> Result<Self, OpenError> {
+        Self::with(
+            Base::new(sqlite::open(path, &REPLICA, durability)?),
+            path,
+            account,
+            fresh,
+        )
+    }
+
+    /// A store that lives in memory, for tests and simulations.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub fn open_in_memory(account: AccountId, fresh: ReplicaId) -> Result<Self, OpenError> {
+        let base = Base::new(sqlite::open_in_memory(&REPLICA)?);
+        Self::with(base, Path::new(":memory:"), account, fresh)
+    }
+
+    fn with(
+        base: Base,
+        path: &Path,
+        account: AccountId,
+        fresh: ReplicaId,
+    ) -> Result<Self, OpenError> {
+        let begin = || -> Result<(Head, Clock), StoreError> {
+            let connection = &base.connection;
+            Head::create(connection, account, fresh)?;
+            let head = Head::read(connection)?;
+            Ok((head, head.clock(connection)?))
+        };
+        let (head, clock) = begin().map_err(|error| OpenError::of(path, error.into_fault()))?;
+        if head.account != account {
+            return Err(OpenError::OtherAccount {
+                path: path.to_owned(),
+            });
+        }
+        Ok(Self {
+            base,
+            head,
+            clock,
+            told: None,
+        })
+    }
+
+    /// Tells of every position that has become durable.
+    pub(super) fn tell(&mut self) -> watch::Receiver<Position> {
+        let told = self
+            .told
+            .get_or_insert_with(|| watch::channel(self.head.position()).0);
+        told.subscribe()
+    }
+
+    /// Runs an operation that moves the position: all of it is done, or nothing.
+    pub(super) fn step<T>(
+        &mut self,
+        operation: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        atomically(self, |db| {
+            db.head.revision += 1;
+            operation(db)
+        })
+    }
+
+    /// Where the replica stands.
+    ///
+    /// # Errors
+    ///
+    /// None in practice.
+    pub fn position(&self) -> Result<Position, StoreError> {
+        Ok(self.head.position())
+    }
+
+    /// The account that the store belongs to.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        self.head.account
+    }
+
+    /// How far the machine's clock is ahead of the hub's, in milliseconds; `None` before a hub's time is
+    /// known.
+    #[must_use]
+    pub fn clock_ahead_ms(&self, now: Now) -> Option<i64> {
+        self.clock.ahead_ms(now)
+    }
+
+    /// Takes note of the hub's time: stamps go by it from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fault`].
+    pub fn observe_hub_time(&mut self, hub_ms: u64, now: Now) -> Result<(), StoreError> {
+        self.clock.observe_hub(hub_ms, now);
+        let kept_ms = self.head.seen.ms();
+        if hub_ms <= kept_ms.saturating_add(HUB_TIME_EVERY_MS) {
+            return Ok(());
+        }
+        let clock = self.clock.clone();
+        self.step(|db| {
+            db.clock = clock;
+            db.head.seen = HybridTime::from_ms(hub_ms);
+            db.head.save(&db.base.connection)
+        })
+    }
+
+    /// Belongs to a hub, and to a life of its database, from now on. Where that is another than before,
+    /// what the old one decided and gave counts no more: what is beyond `number` is pending again, and the
+    /// cursor is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fault`].
+    pub fn adopt_hub(
+        &mut self,
+        hub: HubId,
+        epoch: Epoch,
+        number: u64,
+    ) -> Result<Position, StoreError> {
+        if self.head.hub == Some((hub, epoch)) {
+            return self.position();
+        }
+        self.step(|db| {
+            db.head.hub = Some((hub, epoch));
+            db.head.feed = None;
+            if number < db.head.acked {
+                db.head.acked = number;
+                db.forget_verdicts()?;
+            }
+            db.head.save(&db.base.connection)?;
+            db.position()
+        })
+    }
+
+    /// Sets when the account syncs.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fault`].
+    pub fn set_schedule(&mut self, schedule: &SetMode) -> Result<(), StoreError> {
+        let schedule = serde_json::to_string(schedule)?;
+        self.set("UPDATE replica SET schedule = ?", schedule)
+    }
+
+    /// Pauses sync, or lets it go on.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fault`].
+    pub fn set_paused(&mut self, paused: bool) -> Result<(), StoreError> {
+        self.set("UPDATE replica SET paused = ?", paused)
+    }
+
+    fn set(&mut self, sql: &str, value: impl rusqlite::ToSql) -> Result<(), StoreError> {
+        self.step(|db| {
+            db.base.connection.prepare_cached(sql)?.execute([value])?;
+            Ok(())
+        })
+    }
+}
+
+impl Stored for ReplicaDb {
+    type Memory = (Head, Clock);
+
+    fn base(&mut self) -> &mut Base {
+        &mut self.base
+    }
+    fn memory(&self) -> (Head, Clock) {
+        (self.head, self.clock.clone())
+    }
+    fn restore(&mut self, (head, clock): (Head, Clock)) {
+        self.head = head;
+        self.clock = clock;
+    }
+    fn publish(&mut self) {
+        if let Some(told) = &self.told {
+            told.send_replace(self.head.position());
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Seeding: many records into few commits.
+
+use std::collections::BTreeSet;
+
+use atome_engine::clock::Now;
+use atome_engine::seed::diff;
+use atome_proto::commit::{BadCommit, Change, Commit};
+use atome_proto::limit::{COMMIT_CHANGES_MAX, COMMIT_LEN_MAX};
+use atome_proto::local::v1::SeedReply;
+use atome_proto::seed::Record;
+use atome_proto::stamp::{HybridTime, Stamp};
+use atome_proto::{AccountId, AtomeId};
+use rusqlite::Connection;
+
+use super::bench::Bench;
+use super::head::Head;
+use super::write::{encode, len_of};
+use super::{ReplicaDb, timeline};
+use crate::error::{Fault, StoreError};
+
+/// What a commit of a seed may have in bytes by estimate, well below the limit.
+const LEN_MAX: usize = COMMIT_LEN_MAX / 8 * 7;
+
+/// How an operation ends that is undone on purpose.
+enum Undone {
+    Counted(SeedReply),
+    Failed(StoreError),
+}
+
+impl From<Fault> for Undone {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault.into())
+    }
+}
+
+impl ReplicaDb {
+    /// Brings atomes to what records say, in as few commits as the limits allow. What is so already makes
+    /// no commit; `dry_run` only counts.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::BadData`] for a record beyond the limits of a commit; then nothing is written.
+    pub fn seed(
+        &mut self,
+        owner: AccountId,
+        records: &[(AtomeId, Record)],
+        dry_run: bool,
+        now: Now,
+    ) -> Result<SeedReply, StoreError> {
+        if !dry_run {
+            return self.step(|db| db.seed_records(owner, records, now));
+        }
+        let counted = crate::sqlite::transact::atomically(self, |db| {
+            let reply = db.seed_records(owner, records, now);
+            Err::<(), _>(reply.map_or_else(Undone::Failed, Undone::Counted))
+        });
+        match counted {
+            Err(Undone::Counted(reply)) => Ok(reply),
+            Err(Undone::Failed(error)) => Err(error),
+            Ok(()) => Err(Fault::Defect("a dry run was kept".to_owned()).into()),
+        }
+    }
+
+    fn seed_records(
+        &mut self,
+        owner: AccountId,
+        records: &[(AtomeId, Record)],
+        now: Now,
+    ) -> Result<SeedReply, StoreError> {
+        let mut reply = SeedReply::default();
+        let Self {
+            base, head, clock, ..
+        } = self;
+        let mut writing = Writing {
+            connection: &base.connection,
+            bench: Bench::new(&base.connection, head.generation),
+            head,
+            tick: &mut || clock.tick(now),
+            author: owner,
+            commits: 0,
+        };
+        let mut sheaf = Sheaf::default();
+        for (atome, record) in records {
+            if sheaf.atomes.contains(atome) {
+                // A second record of one atome goes by what the first one wrote.
+                writing.commit(sheaf.take())?;
+            }
+            let state = writing.bench.state(*atome)?;
+            let draft = diff(record, *atome, owner, state);
+            let counter = match (draft.is_empty(), state.is_some()) {
+                (true, _) => &mut reply.unchanged,
+                (false, true) => &mut reply.altered,
+                (false, false) => &mut reply.created,
+            };
+            *counter += 1;
+            if draft.is_empty() {
+                continue;
+            }
+            let change = draft.into_change(state);
+            if !sheaf.fits(&change) {
+                writing.commit(sheaf.take())?;
+            }
+            sheaf.push(change);
+        }
+        writing.commit(sheaf.take())?;
+        reply.commits = writing.commits;
+        writing.bench.finish()?;
+        Ok(reply)
+    }
+}
+
+/// Changes that become one commit.
+#[derive(Default)]
+struct Sheaf {
+    changes: Vec<Change>,
+    atomes: BTreeSet<AtomeId>,
+    count: usize,
+    len: usize,
+}
+
+impl Sheaf {
+    fn fits(&self, change: &Change) -> bool {
+        self.count + change.count() <= COMMIT_CHANGES_MAX && self.len + len_of(change) <= LEN_MAX
+    }
+
+    fn push(&mut self, change: Change) {
+        self.count += change.count();
+        self.len += len_of(&change);
+        self.atomes.insert(change.atome);
+        self.changes.push(change);
+    }
+
+    fn take(&mut self) -> Vec<Change> {
+        std::mem::take(self).changes
+    }
+}
+
+/// The commits that a seed makes.
+struct Writing<'a, 'c> {
+    connection: &'c Connection,
+    head: &'a mut Head,
+    bench: Bench<'c>,
+    tick: &'a mut dyn FnMut() -> HybridTime,
+    author: AccountId,
+    commits: u64,
+}
+
+impl Writing<'_, '_> {
+    /// Makes one commit of changes, or several where keys full of escapes made them longer than estimated.
+    fn commit(&mut self, mut changes: Vec<Change>) -> Result<(), StoreError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let stamp = Stamp {
+            time: (self.tick)(),
+            replica: self.head.replica,
+        };
+        let commit = Commit {
+            number: self.head.number + 1,
+            author: self.author,
+            stamp,
+            claimed: None,
+            changes,
+        };
+        let raw = match encode(&commit) {
+            Err(StoreError::BadData(BadCommit::TooLong(_))) if commit.changes.len() > 1 => {
+                changes = commit.changes;
+                let rest = changes.split_off(changes.len() / 2);
+                self.commit(changes)?;
+                return self.commit(rest);
+            }
+            encoded => encoded?,
+        };
+        let change = self.head.next_change();
+        self.head.number = commit.number;
+        self.commits += 1;
+        timeline::insert(self.connection, change, &commit, &raw, None)?;
+        self.bench.add(&commit, change)
+    }
+}

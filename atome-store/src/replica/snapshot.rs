@@ -1,0 +1,311 @@
+//! Snapshots: current state instead of the feed that led to it.
+//!
+//! Pages are gathered, out of sight, in the generation of states after the current one. Installing them
+//! makes them, in one transaction, the baselines of their atomes.
+
+use std::collections::BTreeMap;
+
+use atome_engine::digest::of_state;
+use atome_engine::merge::join;
+use atome_engine::replica::Position;
+use atome_proto::AtomeId;
+use atome_proto::digest::Digest;
+use atome_proto::stamp::HybridTime;
+use atome_proto::state::{AtomeState, RawState};
+use atome_proto::sync::v1::{Snapshot, SnapshotEnd};
+use rusqlite::{Connection, params};
+
+use super::bench::{Bench, add_to_digest};
+use super::head::Head;
+use super::recompute::{add_versions, baseline, replay};
+use super::{ReplicaDb, ack, timeline};
+use crate::error::StoreError;
+use crate::sqlite::value::Db;
+
+/// Atomes that are joined at once, to bound memory.
+const JOINED_AT_ONCE: u32 = 500;
+/// Up to how many atomes watchers are told of one by one; beyond it they are told to look at all.
+const TOLD_MAX: u32 = 1_000;
+
+/// A page whose states are read.
+pub(super) struct Page {
+    first: bool,
+    states: Vec<(AtomeState, RawState, Digest)>,
+}
+
+/// Reads the states of a page.
+pub(super) fn read(page: &Snapshot) -> Result<Page, StoreError> {
+    let read = |raw: &RawState| {
+        let state = raw
+            .decode()
+            .map_err(|error| StoreError::BadFeed(error.to_string()))?;
+        let digest = of_state(&state);
+        Ok((state, raw.clone(), digest))
+    };
+    Ok(Page {
+        first: page.page == 0,
+        states: page
+            .states
+            .iter()
+            .map(read)
+            .collect::<Result<_, StoreError>>()?,
+    })
+}
+
+impl ReplicaDb {
+    /// Gathers a page of a snapshot; the first one drops what was gathered before. A state that comes twice
+    /// is joined: long ones come in parts.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::BadFeed`] for what cannot be read.
+    pub fn stage(&mut self, page: &Snapshot) -> Result<Position, StoreError> {
+        self.stage_page(read(page)?)
+    }
+
+    /// The same of a page that is read already.
+    pub(super) fn stage_page(&mut self, page: Page) -> Result<Position, StoreError> {
+        self.step(|db| {
+            let connection = &db.base.connection;
+            let staged = db.head.generation + 1;
+            if page.first {
+                clear(connection, staged)?;
+            }
+            let mut seen = HybridTime::default();
+            let mut buckets: BTreeMap<u8, Digest> = BTreeMap::new();
+            let mut parts = Bench::new(connection, staged);
+            for (state, raw, digest) in page.states {
+                seen = seen.max(state.updated.time);
+                if insert(connection, staged, &state, &raw)? {
+                    let [.., bucket] = *state.atome.as_bytes();
+                    let sum = buckets.entry(bucket).or_default();
+                    *sum = sum.plus(digest);
+                } else {
+                    let before = parts.state(state.atome)?.cloned();
+                    let joined =
+                        before.map_or_else(|| state.clone(), |before| join(before, &state));
+                    parts.put_base(&joined)?;
+                    parts.put(joined.atome, Some(joined))?;
+                }
+            }
+            parts.finish()?;
+            for (bucket, sum) in buckets {
+                add_to_digest(connection, staged, bucket, sum)?;
+            }
+            db.clock.observe(seen);
+            db.head.seen = db.head.seen.max(seen);
+            db.head.save(connection)?;
+            db.position()
+        })
+    }
+
+    /// Makes what was gathered the state that counts, and moves the cursor. Own commits beyond `end.number`
+    /// count on top of it.
+    ///
+    /// With `keep` the snapshot is joined to what is here; else it takes its place, and what it does not
+    /// have is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fault`].
+    pub fn install(&mut self, end: SnapshotEnd, keep: bool) -> Result<Position, StoreError> {
+        self.step(|db| {
+            let told = db.tell_staged(keep)?;
+            if keep {
+                db.join_staged()?;
+            } else {
+                db.replace_by_staged(end.number)?;
+            }
+            let connection = &db.base.connection;
+            clear(connection, db.head.generation + 1)?;
+            if !told.is_empty() {
+                ack::echo(connection, db.head.next_change(), &told)?;
+            }
+            db.head.hub = Some((end.cursor.hub, end.cursor.epoch));
+            db.head.feed = Some(end.cursor.feed);
+            db.head.save(connection)?;
+            db.position()
+        })
+    }
+
+    /// The atomes that watchers are told of: those that are staged, or one that is none where it is all.
+    fn tell_staged(&self, keep: bool) -> Result<Vec<AtomeId>, StoreError> {
+        let mut statement = self
+            .base
+            .connection
+            .prepare_cached("SELECT atome FROM states WHERE gen = ? LIMIT ?")?;
+        let rows = statement.query_map(params![self.head.generation + 1, TOLD_MAX + 1], |row| {
+            row.get::<_, Db<AtomeId>>(0)
+        })?;
+        let staged: Vec<AtomeId> = rows
+            .map(|row| row.map(|Db(atome)| atome))
+            .collect::<Result<_, _>>()?;
+        let few = u32::try_from(staged.len()).is_ok_and(|count| count <= TOLD_MAX);
+        Ok(if keep && few { staged } else { vec![ack::ALL] })
+    }
+
+    /// Puts the staged generation in the place of the current one.
+    fn replace_by_staged(&mut self, number: u64) -> Result<(), StoreError> {
+        let connection = &self.base.connection;
+        let (old, new) = (self.head.generation, self.head.generation + 1);
+        // The atome's own row goes; what it says of the past does not.
+        connection
+            .prepare_cached(
+                "INSERT OR IGNORE INTO touched (atome, commit_id) \
+                 SELECT atome, made FROM states WHERE gen = ? AND made IS NOT NULL",
+            )?
+            .execute([old])?;
+        clear(connection, old)?;
+        self.head.generation = new;
+        self.head.baseline = self.head.change;
+        self.head.save(connection)?;
+        connection.prepare_cached("DELETE FROM kept")?.execute([])?;
+        let mut bench = Bench::new(connection, new);
+        for id in timeline::ids_after(connection, self.head.replica, number)? {
+            connection
+                .prepare_cached("INSERT INTO kept (id) VALUES (?)")?
+                .execute([Db(id)])?;
+        }
+        let mut commits: BTreeMap<u64, Vec<AtomeId>> = BTreeMap::new();
+        let mut kept = connection.prepare_cached(
+            "SELECT id FROM kept WHERE id NOT IN (SELECT id FROM verdicts WHERE refused)",
+        )?;
+        let mut rows = kept.query([])?;
+        while let Some(row) = rows.next()? {
+            let id = row.get::<_, Db<u64>>(0)?.0;
+            let commit = timeline::by_id(connection, id)?.commit()?;
+            commits.insert(
+                id,
+                commit.changes.iter().map(|change| change.atome).collect(),
+            );
+        }
+        replay(connection, &mut bench, &commits)?;
+        bench.finish()
+    }
+
+    /// Joins the staged generation to the current one.
+    fn join_staged(&mut self) -> Result<(), StoreError> {
+        let connection = &self.base.connection;
+        let (current, staged) = (self.head.generation, self.head.generation + 1);
+        if !has_rows(connection, current)? {
+            clear(connection, current)?;
+            self.head.generation = staged;
+            return self.head.save(connection);
+        }
+        let mut after = None;
+        loop {
+            let page = overlap(connection, staged, after)?;
+            let Some(last) = page.last().copied() else {
+                break;
+            };
+            after = Some(last);
+            join_atomes(connection, &self.head, &page)?;
+        }
+        // What is not here yet moves as it is.
+        connection
+            .prepare_cached(
+                "INSERT INTO states (gen, atome, type, parent, deleted, made, body, base) \
+                 SELECT ?1, atome, type, parent, deleted, made, body, base FROM states s \
+                 WHERE gen = ?2 AND NOT EXISTS \
+                 (SELECT 1 FROM states c WHERE c.gen = ?1 AND c.atome = s.atome)",
+            )?
+            .execute([current, staged])?;
+        let mut sums =
+            connection.prepare_cached("SELECT bucket, digest FROM digests WHERE gen = ?")?;
+        let mut rows = sums.query([staged])?;
+        while let Some(row) = rows.next()? {
+            add_to_digest(
+                connection,
+                current,
+                row.get(0)?,
+                row.get::<_, Db<Digest>>(1)?.0,
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Joins atomes that both generations have. What a snapshot says that the versions here do not explain
+/// becomes part of the baseline.
+fn join_atomes(connection: &Connection, head: &Head, page: &[AtomeId]) -> Result<(), StoreError> {
+    let mut bench = Bench::new(connection, head.generation);
+    let mut gone = Bench::new(connection, head.generation + 1);
+    let mut commits = BTreeMap::new();
+    for atome in page {
+        let Some(theirs) = gone.state(*atome)?.cloned() else {
+            continue;
+        };
+        // Out of the staged digest, of which the rest is added as a whole.
+        gone.put(*atome, None)?;
+        let ours = bench.state(*atome)?;
+        if ours.is_some_and(|ours| join(ours.clone(), &theirs) == *ours) {
+            continue;
+        }
+        let base = match baseline(connection, head.generation, *atome)? {
+            Some(base) => join(base, &theirs),
+            None => theirs,
+        };
+        bench.put_base(&base)?;
+        bench.put(*atome, Some(base))?;
+        add_versions(connection, head, *atome, &mut commits)?;
+    }
+    replay(connection, &mut bench, &commits)?;
+    bench.finish()?;
+    gone.finish()
+}
+
+/// Atomes that are staged, and are in the current generation too.
+fn overlap(
+    connection: &Connection,
+    staged: i64,
+    after: Option<AtomeId>,
+) -> Result<Vec<AtomeId>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT atome FROM states s WHERE gen = ?1 AND atome > coalesce(?2, x'') AND EXISTS \
+         (SELECT 1 FROM states c WHERE c.gen = ?1 - 1 AND c.atome = s.atome) ORDER BY atome LIMIT ?3",
+    )?;
+    let rows = statement.query_map(params![staged, after.map(Db), JOINED_AT_ONCE], |row| {
+        row.get::<_, Db<AtomeId>>(0)
+    })?;
+    Ok(rows
+        .map(|row| row.map(|Db(atome)| atome))
+        .collect::<Result<_, _>>()?)
+}
+
+fn has_rows(connection: &Connection, generation: i64) -> Result<bool, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM states WHERE gen = ?)")?;
+    Ok(statement.query_row([generation], |row| row.get(0))?)
+}
+
+/// Drops a generation.
+fn clear(connection: &Connection, generation: i64) -> Result<(), StoreError> {
+    for table in ["states", "digests"] {
+        connection
+            .prepare_cached(&format!("DELETE FROM {table} WHERE gen = ?"))?
+            .execute([generation])?;
+    }
+    Ok(())
+}
+
+/// Adds a staged state; whether it is the first of its atome.
+fn insert(
+    connection: &Connection,
+    staged: i64,
+    state: &AtomeState,
+    raw: &RawState,
+) -> Result<bool, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO states (gen, atome, type, parent, deleted, made, body, base) \
+         VALUES (?, ?, ?, ?, ?, NULL, ?, '') ON CONFLICT DO NOTHING",
+    )?;
+    let inserted = statement.execute(params![
+        staged,
+        Db(state.atome),
+        state.type_name(),
+        state.parent().map(Db),
+        state.is_deleted(),
+        raw.as_str()
+    ])?;
+    Ok(inserted > 0)
+}

@@ -1,0 +1,421 @@
+//! The handle of a replica store: its writer thread and its readers.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use atome_engine::clock::Now;
+use atome_engine::replica::Position;
+use atome_proto::commit::RawCommit;
+use atome_proto::digest::Buckets;
+use atome_proto::limit::FRAME_LEN_TARGET;
+use atome_proto::local::v1::{History, RefusedCommit, SeedReply, SetMode};
+use atome_proto::seed::Record;
+use atome_proto::state::AtomeState;
+use atome_proto::sync::v1::{Batch, Cursor, Snapshot, SnapshotEnd, Verdict};
+use atome_proto::{AccountId, AtomeId, Epoch, HubId, ReplicaId};
+use tokio::sync::watch;
+
+use super::{Changes, Draft, Export, ReplicaDb, Scan, Written, apply, history, read, snapshot};
+use crate::error::{OpenError, StoreError};
+use crate::pool::Pool;
+use crate::sqlite::Durability;
+use crate::writer::Writer;
+
+/// About how many bytes a seed request brings into a transaction.
+const SEED_LEN: usize = 1 << 20;
+
+/// A replica store. Clones are handles of the same one.
+#[derive(Clone)]
+pub struct ReplicaStore {
+    writer: Writer<ReplicaDb>,
+    readers: Pool,
+    positions: watch::Receiver<Position>,
+    folder: Arc<Path>,
+}
+
+impl ReplicaStore {
+    /// Opens the file; makes it, as replica `fresh` of `account`, where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub fn open(
+        path: &Path,
+        account: AccountId,
+        fresh: ReplicaId,
+        durability: Durability,
+    ) -> Result<Self, OpenError> {
+        let mut db = ReplicaDb::open(path, account, fresh, durability)?;
+        let positions = db.tell();
+        let failed = |source| OpenError::Fault {
+            path: path.to_owned(),
+            source,
+        };
+        Ok(Self {
+            writer: Writer::start("replica-writer", db).map_err(failed)?,
+            readers: Pool::start("replica-reader", path).map_err(failed)?,
+            positions,
+            folder: path.parent().unwrap_or(path).into(),
+        })
+    }
+
+    /// Closes the store; later writes are answered [`crate::Fault::Stopped`].
+    pub async fn close(&self) {
+        self.writer.close().await;
+    }
+
+    /// As [`ReplicaDb::write`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn write(
+        &self,
+        author: AccountId,
+        drafts: Vec<Draft>,
+        now: Now,
+    ) -> Result<Written, StoreError> {
+        self.writer
+            .run(0, move |db: &mut ReplicaDb| db.write(author, drafts, now))
+            .await
+    }
+
+    /// As [`ReplicaDb::seed`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn seed(
+        &self,
+        owner: AccountId,
+        records: Vec<(AtomeId, Record)>,
+        dry_run: bool,
+        now: Now,
+    ) -> Result<SeedReply, StoreError> {
+        self.writer
+            .run(SEED_LEN, move |db: &mut ReplicaDb| {
+                db.seed(owner, &records, dry_run, now)
+            })
+            .await
+    }
+
+    /// As [`ReplicaDb::acknowledge`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn acknowledge(
+        &self,
+        number: u64,
+        verdicts: Vec<Verdict>,
+    ) -> Result<Position, StoreError> {
+        self.writer
+            .run(0, move |db: &mut ReplicaDb| {
+                db.acknowledge(number, &verdicts)
+            })
+            .await
+    }
+
+    /// As [`ReplicaDb::apply`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn apply(&self, batch: Batch, at: Cursor) -> Result<Position, StoreError> {
+        // Read here, and not in the one thread that writes.
+        let entries = apply::read(&batch)?;
+        let from = batch.from;
+        self.writer
+            .run(FRAME_LEN_TARGET, move |db: &mut ReplicaDb| {
+                db.apply_incoming(from, entries, at)
+            })
+            .await
+    }
+
+    /// As [`ReplicaDb::stage`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn stage(&self, page: Snapshot) -> Result<Position, StoreError> {
+        let page = snapshot::read(&page)?;
+        self.writer
+            .run(FRAME_LEN_TARGET, move |db: &mut ReplicaDb| {
+                db.stage_page(page)
+            })
+            .await
+    }
+
+    /// As [`ReplicaDb::install`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn install(&self, end: SnapshotEnd, keep: bool) -> Result<Position, StoreError> {
+        self.writer
+            .run(0, move |db: &mut ReplicaDb| db.install(end, keep))
+            .await
+    }
+
+    /// As [`ReplicaDb::adopt_hub`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn adopt_hub(
+        &self,
+        hub: HubId,
+        epoch: Epoch,
+        number: u64,
+    ) -> Result<Position, StoreError> {
+        self.writer
+            .run(0, move |db: &mut ReplicaDb| {
+                db.adopt_hub(hub, epoch, number)
+            })
+            .await
+    }
+
+    /// As [`ReplicaDb::fork`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn fork(&self, from: u64, fresh: ReplicaId) -> Result<Position, StoreError> {
+        self.writer
+            .run(0, move |db: &mut ReplicaDb| db.fork(from, fresh))
+            .await
+    }
+
+    /// As [`ReplicaDb::observe_hub_time`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn observe_hub_time(&self, hub_ms: u64, now: Now) -> Result<(), StoreError> {
+        self.writer
+            .run(0, move |db: &mut ReplicaDb| {
+                db.observe_hub_time(hub_ms, now)
+            })
+            .await
+    }
+
+    /// As [`ReplicaDb::set_schedule`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn set_schedule(&self, schedule: SetMode) -> Result<(), StoreError> {
+        self.writer
+            .run(0, move |db: &mut ReplicaDb| db.set_schedule(&schedule))
+            .await
+    }
+
+    /// As [`ReplicaDb::set_paused`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn set_paused(&self, paused: bool) -> Result<(), StoreError> {
+        self.writer
+            .run(0, move |db: &mut ReplicaDb| db.set_paused(paused))
+            .await
+    }
+
+    /// As [`ReplicaDb::retry_refused`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn retry_refused(&self, number: u64, now: Now) -> Result<Written, StoreError> {
+        self.writer
+            .run(0, move |db: &mut ReplicaDb| db.retry_refused(number, now))
+            .await
+    }
+
+    /// As [`ReplicaDb::discard_refused`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn discard_refused(&self, number: u64) -> Result<Position, StoreError> {
+        self.writer
+            .run(0, move |db: &mut ReplicaDb| db.discard_refused(number))
+            .await
+    }
+
+    /// As [`ReplicaDb::discard_pending`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn discard_pending(&self) -> Result<Position, StoreError> {
+        self.writer
+            .run(0, move |db: &mut ReplicaDb| db.discard_pending())
+            .await
+    }
+
+    /// How far the machine's clock is ahead of the hub's, in milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fault`].
+    pub async fn clock_ahead_ms(&self, now: Now) -> Result<Option<i64>, StoreError> {
+        self.writer
+            .run(0, move |db: &mut ReplicaDb| Ok(db.clock_ahead_ms(now)))
+            .await
+    }
+
+    /// Where the replica stands, durably.
+    ///
+    /// # Errors
+    ///
+    /// None in practice.
+    #[expect(clippy::unused_async, reason = "one way of asking for everything")]
+    pub async fn position(&self) -> Result<Position, StoreError> {
+        Ok(*self.positions.borrow())
+    }
+
+    /// Every position that becomes durable, the latest always.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Position> {
+        self.positions.clone()
+    }
+
+    /// All states as they are at one moment.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fault`].
+    pub async fn export(&self) -> Result<Export, StoreError> {
+        Export::begin(self.readers.clone(), Arc::clone(&self.folder)).await
+    }
+
+    /// As [`ReplicaDb::schedule`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn schedule(&self) -> Result<(SetMode, bool), StoreError> {
+        self.readers.run(read::schedule).await
+    }
+
+    /// As [`ReplicaDb::pending`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn pending(
+        &self,
+        after: u64,
+        commits_max: usize,
+        bytes_max: usize,
+    ) -> Result<Vec<RawCommit>, StoreError> {
+        self.readers
+            .run(move |connection| read::pending(connection, after, commits_max, bytes_max))
+            .await
+    }
+
+    /// As [`ReplicaDb::get`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn get(&self, atome: AtomeId) -> Result<Option<AtomeState>, StoreError> {
+        self.readers
+            .run(move |connection| read::get(connection, atome))
+            .await
+    }
+
+    /// As [`ReplicaDb::find_prefix`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn find_prefix(
+        &self,
+        prefix: &str,
+        limit: usize,
+    ) -> Result<Vec<AtomeId>, StoreError> {
+        let prefix = prefix.to_owned();
+        self.readers
+            .run(move |connection| read::find_prefix(connection, &prefix, limit))
+            .await
+    }
+
+    /// As [`ReplicaDb::scan`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn scan(&self, scan: Scan) -> Result<Vec<AtomeState>, StoreError> {
+        self.readers
+            .run(move |connection| read::scan(connection, &scan))
+            .await
+    }
+
+    /// As [`ReplicaDb::children`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn children(&self, parent: Option<AtomeId>) -> Result<Vec<AtomeState>, StoreError> {
+        self.readers
+            .run(move |connection| read::children(connection, parent))
+            .await
+    }
+
+    /// As [`ReplicaDb::effective_parent`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn effective_parent(&self, atome: AtomeId) -> Result<Option<AtomeId>, StoreError> {
+        self.readers
+            .run(move |connection| read::effective_parent(connection, atome))
+            .await
+    }
+
+    /// As [`ReplicaDb::history`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn history(
+        &self,
+        atome: AtomeId,
+        key: Option<String>,
+    ) -> Result<History, StoreError> {
+        self.readers
+            .run(move |connection| history::history(connection, atome, key.as_deref()))
+            .await
+    }
+
+    /// As [`ReplicaDb::changes`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn changes(&self, since: u64, limit: usize) -> Result<Changes, StoreError> {
+        self.readers
+            .run(move |connection| history::changes(connection, since, limit))
+            .await
+    }
+
+    /// As [`ReplicaDb::digest`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn digest(&self) -> Result<(u64, Buckets), StoreError> {
+        self.readers.run(read::digest).await
+    }
+
+    /// As [`ReplicaDb::refused`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn refused(&self) -> Result<Vec<RefusedCommit>, StoreError> {
+        self.readers.run(read::refused).await
+    }
+}
