@@ -94,11 +94,23 @@ pub fn main() -> ExitCode {
         Some(Command::Account(AccountCommand::List { output })) => {
             let format = output.unwrap_or_else(Format::fitting);
             let mut out = io::BufWriter::new(io::stdout());
-            finish(runtime.block_on(admin::list_accounts(&config, format, &mut out)))
+            match runtime.block_on(admin::list_accounts(&config, format, &mut out)) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    complain(chain(&error));
+                    ExitCode::from(EXIT_FAILED)
+                }
+            }
         }
         Some(Command::Run | Command::Version) | None => {
             log::start(&config.log);
-            finish(runtime.block_on(run_until_signalled(config)))
+            match runtime.block_on(run_until_signalled(config)) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    tracing::error!("{}", chain(&error));
+                    ExitCode::from(EXIT_FAILED)
+                }
+            }
         }
     }
 }
@@ -123,16 +135,6 @@ fn check(config: &Config) -> ExitCode {
         Err(error) => {
             complain(chain(&error));
             ExitCode::from(EXIT_USAGE)
-        }
-    }
-}
-
-fn finish<E: std::error::Error>(done: Result<(), E>) -> ExitCode {
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(chain(&error));
-            ExitCode::from(EXIT_FAILED)
         }
     }
 }
