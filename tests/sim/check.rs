@@ -1,0 +1,309 @@
+//! The named invariants, asserted after each step, and what must be so when all has come to rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use atome_engine::tree;
+use atome_proto::commit::{Commit, Key};
+use atome_proto::limit::WINDOW_FRAMES;
+use atome_proto::state::AtomeState;
+use atome_proto::sync::v1::Entry;
+use atome_proto::{AccountId, AtomeId, ReplicaId};
+use atome_store::replica::Scan;
+
+use crate::machine::Machine;
+use crate::model;
+use crate::network::Way;
+use crate::world::World;
+
+/// A reader that has written nothing: it is given every commit whole.
+const STRANGER: ReplicaId = ReplicaId(u64::MAX);
+
+/// The feed of an account up to a number, as the hub tells it to anyone.
+fn feed(world: &World, account: AccountId, through: u64) -> Vec<Commit> {
+    let mut commits = vec![];
+    let mut after = 0;
+    while after < through {
+        let batch = world
+            .hub
+            .db
+            .feed(account, STRANGER, after, 10_000, usize::MAX)
+            .expect("a batch");
+        assert_eq!(batch.from, after + 1, "gapless-feed");
+        assert!(
+            !batch.entries.is_empty(),
+            "gapless-feed: nothing after {after} of {through}"
+        );
+        after = batch.to();
+        for entry in &batch.entries {
+            let Entry::Commit(raw) = entry else {
+                panic!("a stranger has no commits of its own")
+            };
+            commits.push(raw.decode().expect("what the hub keeps can be read"));
+        }
+    }
+    commits.truncate(usize::try_from(through).expect("few"));
+    commits
+}
+
+/// Cheap invariants after every step; the dear ones now and then.
+pub(crate) fn after_step(world: &World) {
+    for machine in &world.machines {
+        durable_before_ack(world, machine);
+        bounded(world, machine);
+    }
+    if world.steps() % 16 == 0 {
+        for account in &world.accounts {
+            gapless_replica(world, *account);
+        }
+        for machine in &world.machines {
+            cursor_with_rows(world, machine);
+        }
+    }
+}
+
+fn durable_before_ack(world: &World, machine: &Machine) {
+    let position = machine.db.position().expect("a position");
+    let number = world.hub.number(machine.account, position.replica);
+    assert!(
+        position.acked <= number,
+        "durable-before-ack: {} of {number}",
+        position.acked
+    );
+    let head = world.hub.head(machine.account);
+    assert!(
+        position.feed() <= head,
+        "durable-before-ack: cursor {} of {head}",
+        position.feed()
+    );
+    let known = machine.replica.position();
+    assert!(
+        known.acked <= position.acked || known.replica != position.replica,
+        "durable-before-ack"
+    );
+    assert!(
+        known.feed() <= position.feed(),
+        "durable-before-ack: the engine is ahead of the disk"
+    );
+}
+
+fn bounded(world: &World, machine: &Machine) {
+    let Some(id) = machine.connection else {
+        return;
+    };
+    // A window of frames and what keeps them going; repetitions are the network's own.
+    let most = 8 * WINDOW_FRAMES as usize + 64;
+    assert!(world.network.lane_len(id, Way::ToHub) <= most, "bounded");
+    assert!(
+        world.network.lane_len(id, Way::ToMachine) <= most,
+        "bounded"
+    );
+}
+
+/// Every replica's commits stand in the feed once, in the order of their numbers.
+fn gapless_replica(world: &World, account: AccountId) {
+    let mut last: BTreeMap<ReplicaId, u64> = BTreeMap::new();
+    let mut times = BTreeMap::new();
+    for commit in feed(world, account, world.hub.head(account)) {
+        let replica = commit.stamp.replica;
+        let number = last.insert(replica, commit.number).unwrap_or(0);
+        assert!(
+            commit.number > number,
+            "gapless-replica: {} after {number}",
+            commit.number
+        );
+        let time = times.insert(replica, commit.stamp.time);
+        assert!(
+            time < Some(commit.stamp.time),
+            "a replica's stamps grow with its numbers"
+        );
+    }
+}
+
+/// A store holds exactly what its cursor says, and its own commits.
+fn cursor_with_rows(world: &World, machine: &Machine) {
+    let position = machine.db.position().expect("a position");
+    let whole = feed(world, machine.account, world.hub.head(machine.account));
+    let through = usize::try_from(position.feed()).expect("few");
+    let mut visible: Vec<Commit> = whole.iter().take(through).cloned().collect();
+    let own = whole.iter().skip(through);
+    visible.extend(
+        own.filter(|c| c.stamp.replica == position.replica && c.number <= position.acked)
+            .cloned(),
+    );
+    let pending = machine
+        .db
+        .pending(position.acked, 100_000, usize::MAX)
+        .expect("commits");
+    assert_eq!(
+        pending.len() as u64,
+        position.pending(),
+        "local-first: pending commits are there"
+    );
+    visible.extend(
+        pending
+            .iter()
+            .map(|raw| raw.decode().expect("what a store keeps can be read")),
+    );
+    let expected = model::values(visible.iter());
+    let found = model::of_states(states(machine).iter());
+    assert_eq!(
+        expected, found,
+        "cursor-with-rows, all-or-nothing: at feed {through}"
+    );
+}
+
+fn states(machine: &Machine) -> Vec<AtomeState> {
+    let scan = Scan {
+        deleted: true,
+        limit: u32::MAX,
+        ..Scan::default()
+    };
+    machine.db.scan(&scan).expect("a scan")
+}
+
+/// A wait has ended: it must be true.
+pub(crate) fn waited(world: &mut World, machine: usize, token: u64) {
+    let Some(wait) = world.machines[machine].waits.remove(&token) else {
+        return;
+    };
+    let machine = &world.machines[machine];
+    let position = machine.db.position().expect("a position");
+    assert!(
+        position.feed() >= wait.head,
+        "sync wait said yes before what the hub had was here"
+    );
+    let there = marks_at_hub(world, machine.account);
+    for mark in machine.marks.iter().take(wait.marks) {
+        let decided = there.contains_key(mark) || world.doomed.contains(mark);
+        assert!(
+            decided,
+            "sync wait said yes before write {mark} was at the hub"
+        );
+    }
+}
+
+/// How often each write's mark stands in the feed.
+fn marks_at_hub(world: &World, account: AccountId) -> BTreeMap<u64, u64> {
+    let mut marks = BTreeMap::new();
+    for commit in feed(world, account, world.hub.head(account)) {
+        for change in &commit.changes {
+            let mark = change.set.get("mark").expect("every write has a mark");
+            let mark = mark.as_str().parse().expect("a number");
+            *marks.entry(mark).or_insert(0) += 1;
+        }
+    }
+    marks
+}
+
+/// All has come to rest: nothing lost, nothing doubled, everyone the same.
+pub(crate) fn settled(world: &mut World) {
+    for account in world.accounts.clone() {
+        gapless_replica(world, account);
+        nothing_lost(world, account);
+        everyone_the_same(world, account);
+    }
+}
+
+fn nothing_lost(world: &World, account: AccountId) {
+    let there = marks_at_hub(world, account);
+    let machines = world
+        .machines
+        .iter()
+        .filter(|machine| machine.account == account);
+    let written: BTreeSet<u64> = machines
+        .clone()
+        .flat_map(|m| m.marks.iter().copied())
+        .collect();
+    let doomed: BTreeSet<u64> = world.doomed.iter().copied().collect();
+    for mark in &written {
+        let times = there.get(mark).copied().unwrap_or(0);
+        let due = u64::from(!doomed.contains(mark));
+        assert_eq!(
+            times, due,
+            "write {mark} was acknowledged, and stands {times} times at the hub"
+        );
+    }
+    assert_eq!(
+        there.len(),
+        written.difference(&doomed).count(),
+        "the hub has what nobody wrote"
+    );
+    for machine in machines {
+        let refused = machine.db.refused().expect("a list").len();
+        let due = machine
+            .marks
+            .iter()
+            .filter(|mark| doomed.contains(mark))
+            .count();
+        assert_eq!(
+            refused, due,
+            "no-poison: every refused commit is listed where it was made"
+        );
+    }
+}
+
+fn everyone_the_same(world: &mut World, account: AccountId) {
+    let commits = feed(world, account, world.hub.head(account));
+    let expected = model::values(commits.iter());
+    let (_, hub) = world.hub.db.digest(account).expect("a digest");
+    let page = world
+        .hub
+        .db
+        .states(account, None, usize::MAX)
+        .expect("a page");
+    let hub_states: Vec<AtomeState> = page
+        .states
+        .iter()
+        .map(|raw| raw.decode().expect("a state"))
+        .collect();
+    assert_eq!(
+        model::of_states(hub_states.iter()),
+        expected,
+        "the hub is not what it accepted"
+    );
+    let mut rings = 0;
+    for machine in world
+        .machines
+        .iter()
+        .filter(|machine| machine.account == account)
+    {
+        let found = states(machine);
+        assert_eq!(model::of_states(found.iter()), expected, "merge-order-free");
+        assert_eq!(
+            machine.db.digest().expect("a digest").1,
+            hub,
+            "digests differ"
+        );
+        rings = cut_rings(machine, &found);
+    }
+    world.tally.rings += rings;
+}
+
+/// Every atome hangs under a root, wherever concurrent moves have made a ring.
+fn cut_rings(machine: &Machine, states: &[AtomeState]) -> u64 {
+    let parents: BTreeMap<AtomeId, tree::Parent> = states
+        .iter()
+        .filter_map(|state| {
+            Some((
+                state.atome,
+                (state.parent()?, state.particles.get(Key::PARENT)?.stamp),
+            ))
+        })
+        .collect();
+    let mut rings = 0;
+    for state in states {
+        let expected =
+            tree::effective_parent::<()>(state.atome, |id| Ok(parents.get(&id).copied()));
+        let found = machine.db.effective_parent(state.atome).expect("a parent");
+        assert_eq!(Ok(found), expected);
+        rings += u64::from(found.is_none() && state.parent().is_some());
+    }
+    for state in states {
+        let mut above = Some(state.atome);
+        for _ in 0..=states.len() {
+            above = above.and_then(|id| machine.db.effective_parent(id).expect("a parent"));
+        }
+        assert_eq!(above, None, "a ring of parents is not cut");
+    }
+    rings
+}

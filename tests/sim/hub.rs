@@ -1,0 +1,144 @@
+//! The hub of a world: the real store in memory, and a session of the real engine a connection.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use atome_engine::clock::Now;
+use atome_engine::session::{Effect, Identity, Input, Session};
+use atome_proto::account::{DirectoryEntry, Visibility};
+use atome_proto::limit::{FRAME_ENTRIES_MAX, FRAME_LEN_TARGET};
+use atome_proto::{AccountId, ReplicaId};
+use atome_store::hub::{HubDb, NewAccount, NewSession};
+
+use crate::network::ConnectionId;
+
+/// One connection at the hub.
+pub(crate) struct Side {
+    pub(crate) account: AccountId,
+    pub(crate) session: Session,
+    /// Effects on the store that were asked for and not carried out.
+    pub(crate) todo: VecDeque<Effect>,
+    /// Answers of the store that the session has not heard.
+    pub(crate) answers: VecDeque<Input>,
+}
+
+pub(crate) struct Hub {
+    pub(crate) db: HubDb,
+    pub(crate) sides: BTreeMap<ConnectionId, Side>,
+    pub(crate) identity: Identity,
+    /// How much a read brings: small, so that there are many.
+    pub(crate) frame_len: usize,
+}
+
+impl Hub {
+    pub(crate) fn new(accounts: &[AccountId], small: bool) -> Self {
+        let mut db = HubDb::open_in_memory().expect("a hub store in memory");
+        for (i, account) in accounts.iter().enumerate() {
+            let entry = DirectoryEntry {
+                user_id: *account,
+                username: format!("account{i}"),
+                phone: None,
+                visibility: Visibility::Public,
+            };
+            let new = NewAccount {
+                entry,
+                password_hash: String::new(),
+                retry_hash: [0; 32],
+                created_at_ms: 0,
+            };
+            let session = NewSession {
+                account: *account,
+                session: account.0,
+                token_hash: [u8::try_from(i).expect("few accounts"); 32],
+                device: "sim".into(),
+                created_at_ms: 0,
+                ttl_ms: 1,
+            };
+            db.register(&new, &session).expect("an account");
+        }
+        let identity = db.identity().expect("an identity");
+        let frame_len = if small { 2_000 } else { FRAME_LEN_TARGET };
+        Self {
+            db,
+            sides: BTreeMap::new(),
+            identity,
+            frame_len,
+        }
+    }
+
+    pub(crate) fn accept(&mut self, id: ConnectionId, account: AccountId, now: Now) {
+        let session = Session::new(self.identity, format!("c{id}"), now);
+        let side = Side {
+            account,
+            session,
+            todo: VecDeque::new(),
+            answers: VecDeque::new(),
+        };
+        self.sides.insert(id, side);
+    }
+
+    /// The power goes: what was not durable is gone, and nobody is told.
+    pub(crate) fn crash(&mut self) {
+        self.sides.clear();
+    }
+
+    /// Carries out one effect on the store; the head of the feed, where it may have grown.
+    pub(crate) fn carry_out(&mut self, id: ConnectionId, wall_ms: u64) -> Option<u64> {
+        let side = self.sides.get_mut(&id)?;
+        let effect = side.todo.pop_front()?;
+        let account = side.account;
+        let mut grown = None;
+        let answer = match effect {
+            Effect::Position { replica } => {
+                Input::Position(self.db.position(account, replica).expect("a position"))
+            }
+            Effect::Admit {
+                replica,
+                first,
+                commits,
+            } => {
+                let admitted = self
+                    .db
+                    .admit(account, replica, first, &commits, wall_ms)
+                    .expect("a decision");
+                grown = Some(admitted.head);
+                Input::Admitted(admitted)
+            }
+            Effect::ReadFeed { replica, after } => Input::Feed(
+                self.db
+                    .feed(account, replica, after, FRAME_ENTRIES_MAX, self.frame_len)
+                    .expect("a batch"),
+            ),
+            Effect::ReadStates { after } => Input::States(
+                self.db
+                    .states(account, after, self.frame_len)
+                    .expect("a page"),
+            ),
+            Effect::ReadChanged { replica, since } => Input::Changed(
+                self.db
+                    .changed_states(account, replica, since, self.frame_len)
+                    .expect("a page"),
+            ),
+            Effect::ReadDigest => {
+                let (feed, buckets) = self.db.digest(account).expect("a digest");
+                Input::Digest { feed, buckets }
+            }
+            Effect::Send(_) | Effect::Close => unreachable!("the world sees to these"),
+        };
+        side.answers.push_back(answer);
+        grown
+    }
+
+    pub(crate) fn number(&self, account: AccountId, replica: ReplicaId) -> u64 {
+        self.db
+            .position(account, replica)
+            .expect("a position")
+            .number
+    }
+
+    pub(crate) fn head(&self, account: AccountId) -> u64 {
+        self.db
+            .position(account, ReplicaId(0))
+            .expect("a position")
+            .head
+    }
+}

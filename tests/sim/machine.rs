@@ -1,0 +1,141 @@
+//! A machine of a world: the real store in memory, driven by the real engine.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use atome_engine::clock::Now;
+use atome_engine::replica::{Effect, Input, Replica, StoreJob};
+use atome_proto::limit::FRAME_ENTRIES_MAX;
+use atome_proto::runtime::{Profile, RuntimeDeclaration, RuntimeType};
+use atome_proto::{AccountId, Code, Problem, ReplicaId};
+use atome_store::replica::ReplicaDb;
+
+use crate::network::ConnectionId;
+
+/// A wait that is on: what must be true when it ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    pub(crate) marks: usize,
+    pub(crate) head: u64,
+}
+
+pub(crate) struct Machine {
+    pub(crate) account: AccountId,
+    pub(crate) db: ReplicaDb,
+    pub(crate) replica: Replica,
+    pub(crate) connection: Option<ConnectionId>,
+    /// Effects on the store that were asked for and not carried out.
+    pub(crate) todo: VecDeque<Effect>,
+    /// Answers of the store that the engine has not heard.
+    pub(crate) answers: VecDeque<Input>,
+    /// How far its clock is off, in milliseconds.
+    pub(crate) skew_ms: i64,
+    /// Marks of the writes that it acknowledged to its people.
+    pub(crate) marks: Vec<u64>,
+    pub(crate) waits: BTreeMap<u64, Wait>,
+    /// How many times its replica has taken a new id.
+    pub(crate) fresh: u64,
+    /// How much a read brings: small, so that there are many.
+    pub(crate) frame_len: usize,
+}
+
+fn declaration() -> RuntimeDeclaration {
+    RuntimeDeclaration {
+        runtime_type: RuntimeType::Daemon,
+        has_local_server: true,
+        local_endpoint: None,
+        remote_endpoint: None,
+        profile: Profile::Production,
+        pid: None,
+    }
+}
+
+impl Machine {
+    pub(crate) fn new(account: AccountId, replica: ReplicaId, skew_ms: i64, small: bool) -> Self {
+        let db = ReplicaDb::open_in_memory(account, replica).expect("a replica store in memory");
+        Self {
+            account,
+            replica: Self::engine(&db, replica.0),
+            db,
+            connection: None,
+            todo: VecDeque::new(),
+            answers: VecDeque::new(),
+            skew_ms,
+            marks: vec![],
+            waits: BTreeMap::new(),
+            fresh: 0,
+            frame_len: if small { 1_000 } else { 100_000 },
+        }
+    }
+
+    fn engine(db: &ReplicaDb, seed: u64) -> Replica {
+        Replica::new(&declaration(), db.position().expect("a position"), seed)
+    }
+
+    /// The time as this machine sees it.
+    pub(crate) fn now(&self, world: Now) -> Now {
+        Now {
+            wall_ms: world.wall_ms.saturating_add_signed(self.skew_ms),
+            ..world
+        }
+    }
+
+    /// The power goes and comes back: what was not durable is gone.
+    pub(crate) fn crash(&mut self, seed: u64, now: Now) {
+        self.replica = Self::engine(&self.db, seed);
+        self.connection = None;
+        self.todo.clear();
+        self.answers.clear();
+        self.waits.clear();
+        self.replica.handle(Input::Credentials(true), now);
+    }
+
+    /// Carries out one effect on the store.
+    pub(crate) fn carry_out(&mut self, world: Now, disk_fails: bool) {
+        let now = self.now(world);
+        let Some(effect) = self.todo.pop_front() else {
+            return;
+        };
+        let answer = match effect {
+            Effect::ReadPending {
+                after, commits_max, ..
+            } => {
+                let commits_max = commits_max.min(FRAME_ENTRIES_MAX);
+                let commits = self
+                    .db
+                    .pending(after, commits_max, self.frame_len)
+                    .expect("commits");
+                Input::Pending { after, commits }
+            }
+            Effect::Store(_) if disk_fails => {
+                Input::StoreFailed(Problem::new(Code::LowSpace, "the disk is full"))
+            }
+            Effect::Store(job) => self.store(&job),
+            Effect::HubTime(hub_ms) => {
+                self.db.observe_hub_time(hub_ms, now).expect("noted");
+                return;
+            }
+            Effect::Connect
+            | Effect::Disconnect
+            | Effect::Send(_)
+            | Effect::Waited { .. }
+            | Effect::Digested(_) => unreachable!("the world sees to these"),
+        };
+        self.answers.push_back(answer);
+    }
+
+    fn store(&mut self, job: &StoreJob) -> Input {
+        let done = match job {
+            StoreJob::Acknowledge { number, verdicts } => self.db.acknowledge(*number, verdicts),
+            StoreJob::Apply { batch, at } => self.db.apply(batch, *at),
+            StoreJob::Stage(page) => self.db.stage(page),
+            StoreJob::Install { end, keep } => self.db.install(*end, *keep),
+            StoreJob::AdoptHub { hub, epoch, number } => self.db.adopt_hub(*hub, *epoch, *number),
+            StoreJob::Fork { from } => {
+                self.fresh += 1;
+                let fresh = ReplicaId(self.fresh << 32 | self.replica.position().replica.0);
+                self.db.fork(*from, fresh)
+            }
+        };
+        Input::Done(done.expect("what the engine asks for can be stored"))
+    }
+}

@@ -1,0 +1,301 @@
+//! A world: who is in it, and what can happen next.
+
+mod carry;
+mod faults;
+mod people;
+
+use std::fmt::Write as _;
+
+use atome_engine::clock::{BUILD_TIME_MS, Now};
+use atome_engine::replica::Input;
+use atome_engine::session;
+use atome_proto::commit::Key;
+use atome_proto::local::v1::SetMode;
+use atome_proto::sync::v1::{Ack, ClientFrame, HubFrame, Ruling};
+use atome_proto::{AccountId, AtomeId, ReplicaId};
+use uuid::Uuid;
+
+use crate::hub::Hub;
+use crate::machine::Machine;
+use crate::network::{ConnectionId, Fault, Network, Way};
+use crate::rng::Rng;
+use crate::tally::Tally;
+
+pub(crate) struct World {
+    pub(crate) seed: u64,
+    pub(crate) rng: Rng,
+    pub(crate) now: Now,
+    pub(crate) hub: Hub,
+    pub(crate) machines: Vec<Machine>,
+    pub(crate) network: Network,
+    pub(crate) accounts: Vec<AccountId>,
+    /// Atomes that were made, by account, those that the hub will refuse left out.
+    atomes: Vec<(AccountId, AtomeId)>,
+    /// Marks of writes that the hub must refuse.
+    pub(crate) doomed: Vec<u64>,
+    pub(crate) tally: Tally,
+    next_mark: u64,
+    next_wait: u64,
+    faults: bool,
+    trace: String,
+    steps: u64,
+}
+
+/// Clocks: right, a little off, an hour ahead, a day behind, in 1970.
+const SKEWS_MS: [i64; 6] = [0, 0, 7_000, 3_600_000, -86_400_000, -(BUILD_TIME_MS as i64)];
+
+impl World {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let small = rng.percent(70);
+        let accounts: Vec<AccountId> = (1..=1 + rng.below(2))
+            .map(|i| AccountId(Uuid::from_u128(i as u128)))
+            .collect();
+        let count = 2 + rng.below(3);
+        let machines = (0..count).map(|i| {
+            let account = accounts[i % accounts.len()];
+            let skew_ms = SKEWS_MS[rng.below(SKEWS_MS.len())];
+            Machine::new(account, ReplicaId(i as u64 + 1), skew_ms, small)
+        });
+        let machines = machines.collect();
+        let wall_ms = BUILD_TIME_MS + 86_400_000;
+        let mut world = Self {
+            seed,
+            hub: Hub::new(&accounts, small),
+            rng,
+            now: Now {
+                mono_ms: 1_000,
+                wall_ms,
+            },
+            machines,
+            network: Network::default(),
+            accounts,
+            atomes: vec![],
+            doomed: vec![],
+            tally: Tally::default(),
+            next_mark: 0,
+            next_wait: 0,
+            faults: true,
+            trace: String::new(),
+            steps: 0,
+        };
+        for machine in 0..count {
+            world.tell(machine, Input::Credentials(true));
+        }
+        world
+    }
+
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Writes every step so far into a file, and tells its path.
+    pub(crate) fn write_replay(&self) -> String {
+        let path = std::env::temp_dir().join(format!("atome-sim-{}.txt", self.seed));
+        match std::fs::write(&path, &self.trace) {
+            Ok(()) => path.display().to_string(),
+            Err(error) => format!("(not written: {error})"),
+        }
+    }
+
+    fn note(&mut self, what: std::fmt::Arguments<'_>) {
+        let _ = writeln!(
+            self.trace,
+            "{:>5} {:>9} {what}",
+            self.steps, self.now.mono_ms
+        );
+    }
+
+    /// One thing happens.
+    pub(crate) fn step(&mut self) {
+        self.steps += 1;
+        match self.rng.below(100) {
+            0..22 => self.write(),
+            22..62 => self.deliver(),
+            62..74 => self.machine_store(),
+            74..86 => self.hub_store(),
+            86..92 => self.pass_time(),
+            92..94 => self.cut(),
+            94 => self.crash_machine(),
+            95 => self.crash_hub(),
+            96..98 => self.wait(),
+            _ => self.change_mode(),
+        }
+    }
+
+    /// Ends all faults and lets everything that is on its way come to rest.
+    pub(crate) fn settle(&mut self) {
+        self.faults = false;
+        for machine in 0..self.machines.len() {
+            self.tell(
+                machine,
+                Input::Schedule {
+                    schedule: SetMode::default(),
+                    paused: false,
+                },
+            );
+        }
+        let mut idle = 0;
+        for _ in 0..200_000 {
+            self.steps += 1;
+            if self.is_busy() {
+                idle = 0;
+                match self.rng.below(3) {
+                    0 => self.deliver(),
+                    1 => self.machine_store(),
+                    _ => self.hub_store(),
+                }
+            } else if idle > 12 && self.is_level() {
+                return;
+            } else {
+                idle += 1;
+                self.pass_time();
+            }
+        }
+        panic!("progress: the world does not come to rest");
+    }
+
+    fn is_busy(&self) -> bool {
+        let machines = self
+            .machines
+            .iter()
+            .any(|m| !m.todo.is_empty() || !m.answers.is_empty());
+        let hub = self
+            .hub
+            .sides
+            .values()
+            .any(|s| !s.todo.is_empty() || !s.answers.is_empty());
+        machines || hub || !self.network.busy().is_empty()
+    }
+
+    fn is_level(&self) -> bool {
+        self.machines.iter().all(|machine| {
+            let position = machine.db.position().expect("a position");
+            position.pending() == 0 && position.feed() == self.hub.head(machine.account)
+        })
+    }
+
+    /// A frame arrives, or a fault befalls it.
+    fn deliver(&mut self) {
+        let busy = self.network.busy();
+        let Some((id, way)) = self.rng.pick(&busy).copied() else {
+            return;
+        };
+        let faults = self.faults.then_some(&mut self.rng);
+        let (frame, fault) = self.network.deliver(id, way, faults);
+        match fault {
+            Some(Fault::Dropped) => self.tally.dropped += 1,
+            Some(Fault::Repeated) => self.tally.repeated += 1,
+            Some(Fault::Reordered) => self.tally.reordered += 1,
+            None => {}
+        }
+        self.note(format_args!("connection {id} {way:?} {fault:?}"));
+        let Some(frame) = frame else {
+            return;
+        };
+        let machine = self.network.connections[&id].machine;
+        match way {
+            Way::ToHub => {
+                let frame = ClientFrame::decode(frame)
+                    .expect("a frame")
+                    .expect("a known one");
+                self.note(format_args!("  hub hears {frame:?}"));
+                self.tell_side(id, session::Input::Frame(frame));
+            }
+            Way::ToMachine => {
+                let frame = HubFrame::decode(frame)
+                    .expect("a frame")
+                    .expect("a known one");
+                self.note(format_args!("  machine {machine} hears {frame:?}"));
+                if let HubFrame::Ack(ack) = &frame {
+                    self.count_verdicts(ack);
+                }
+                if matches!(&frame, HubFrame::Snapshot(page) if page.end.is_some()) {
+                    self.tally.snapshots += 1;
+                }
+                if self.machines[machine].connection == Some(id) {
+                    self.tell(machine, Input::Frame(frame));
+                }
+            }
+        }
+    }
+
+    fn count_verdicts(&mut self, ack: &Ack) {
+        for verdict in &ack.verdicts {
+            match verdict.ruling {
+                Ruling::Clamped { .. } => self.tally.clamped += 1,
+                Ruling::Refused(_) => self.tally.refused += 1,
+                Ruling::Deferred { .. } => {}
+            }
+        }
+    }
+
+    /// A machine's store carries something out, or its engine hears that it did.
+    fn machine_store(&mut self) {
+        let machine = self.rng.below(self.machines.len());
+        if self.rng.percent(50)
+            && let Some(answer) = self.machines[machine].answers.pop_front()
+        {
+            return self.tell(machine, answer);
+        }
+        let disk_fails = self.faults && self.rng.percent(2);
+        self.tally.disk_failures += u64::from(disk_fails);
+        let now = self.now;
+        let first = self.machines[machine].todo.front().cloned();
+        self.note(format_args!(
+            "machine {machine} stores {first:?}, disk fails: {disk_fails}"
+        ));
+        self.machines[machine].carry_out(now, disk_fails);
+    }
+
+    /// The hub's store carries something out, or a session hears that it did.
+    fn hub_store(&mut self) {
+        let ids: Vec<ConnectionId> = self.hub.sides.keys().copied().collect();
+        let Some(id) = self.rng.pick(&ids).copied() else {
+            return;
+        };
+        if self.rng.percent(50)
+            && let Some(answer) = self
+                .hub
+                .sides
+                .get_mut(&id)
+                .and_then(|s| s.answers.pop_front())
+        {
+            return self.tell_side(id, answer);
+        }
+        let account = self.hub.sides[&id].account;
+        let wall_ms = self.now.wall_ms;
+        let first = self.hub.sides[&id].todo.front().cloned();
+        self.note(format_args!("hub stores for connection {id} {first:?}"));
+        if let Some(head) = self.hub.carry_out(id, wall_ms) {
+            for other in ids {
+                if self
+                    .hub
+                    .sides
+                    .get(&other)
+                    .is_some_and(|side| side.account == account)
+                {
+                    self.tell_side(other, session::Input::Head(head));
+                }
+            }
+        }
+    }
+
+    fn pass_time(&mut self) {
+        let ms = [1, 50, 900, 5_000, 20_000][self.rng.below(5)];
+        self.now.mono_ms += ms;
+        self.now.wall_ms += ms;
+        self.note(format_args!("{ms} ms pass"));
+        for machine in 0..self.machines.len() {
+            self.tell(machine, Input::Tick);
+        }
+        let ids: Vec<ConnectionId> = self.hub.sides.keys().copied().collect();
+        for id in ids {
+            self.tell_side(id, session::Input::Tick);
+        }
+    }
+}
+
+pub(crate) fn key(name: &str) -> Key {
+    Key::of_particle(name).expect("a particle's name")
+}

@@ -1,0 +1,60 @@
+//! What goes wrong in a world: connections break, machines and the hub crash.
+
+use atome_engine::replica::Input;
+use atome_proto::{Code, Problem};
+
+use super::World;
+use crate::network::ConnectionId;
+
+impl World {
+    /// A connection breaks; either end may or may not notice.
+    pub(super) fn cut(&mut self) {
+        let ids: Vec<ConnectionId> = self.network.connections.keys().copied().collect();
+        let Some(id) = self.rng.pick(&ids).copied() else {
+            return;
+        };
+        self.note(format_args!("connection {id} is cut"));
+        self.tally.cuts += 1;
+        let machine = self.network.connections[&id].machine;
+        self.network.close(id);
+        if self.rng.percent(70) {
+            self.hub.sides.remove(&id);
+        }
+        if self.machines[machine].connection == Some(id) && self.rng.percent(70) {
+            self.machines[machine].connection = None;
+            let problem = Problem::new(Code::HubUnreachable, "cut");
+            self.tell(machine, Input::Closed(Some(problem)));
+        }
+    }
+
+    pub(super) fn crash_machine(&mut self) {
+        let machine = self.rng.below(self.machines.len());
+        self.note(format_args!("machine {machine} crashes"));
+        self.tally.machine_crashes += 1;
+        if let Some(id) = self.machines[machine].connection {
+            self.network.close(id);
+            if self.rng.percent(50) {
+                self.hub.sides.remove(&id);
+            }
+        }
+        let seed = self.rng.next();
+        let now = self.machines[machine].now(self.now);
+        self.machines[machine].crash(seed, now);
+        self.carry_on(machine);
+    }
+
+    pub(super) fn crash_hub(&mut self) {
+        self.note(format_args!("the hub crashes"));
+        self.tally.hub_crashes += 1;
+        self.hub.crash();
+        let ids: Vec<ConnectionId> = self.network.connections.keys().copied().collect();
+        for id in ids {
+            let machine = self.network.connections[&id].machine;
+            self.network.close(id);
+            if self.machines[machine].connection == Some(id) && self.rng.percent(80) {
+                self.machines[machine].connection = None;
+                self.tell(machine, Input::Closed(None));
+            }
+        }
+    }
+}
