@@ -1,0 +1,255 @@
+//! The accounts of this machine: each with its store and its sync driver.
+//!
+//! Step 4 of the way of a write. Owns who may use which account, making accounts, logging in and out,
+//! and the registrations that wait for the hub.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use atome_proto::runtime::RuntimeDeclaration;
+use atome_proto::{AccountId, Code, Problem};
+use atome_store::machine::MachineAccount;
+use atome_store::{Durability, MachineStore, OpenError, ReplicaStore};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+use crate::config::{self, AccessRule, Config};
+use crate::hashing::Hashing;
+use crate::hub_client::HubClient;
+use crate::secrets::{SecretError, Secrets, private_folder};
+use crate::stop::Stop;
+use crate::store_problem::{open_problem, problem};
+use crate::sync::dial::{Dialer, TrustError};
+use crate::sync::driver::{Parts, driver};
+use crate::sync::{Handle, stopping};
+use crate::{clock, random};
+
+mod create;
+mod login;
+mod logout;
+mod registrar;
+mod select;
+mod state;
+
+pub use registrar::Registration;
+pub use select::Selected;
+
+/// Why the accounts cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountsError {
+    /// The state directory cannot be made.
+    #[error("the state directory {0} cannot be made, or not closed to others: {1}")]
+    StateDir(PathBuf, std::io::Error),
+    /// Secrets cannot be kept.
+    #[error(transparent)]
+    Secrets(#[from] SecretError),
+    /// The machine store does not open.
+    #[error(transparent)]
+    Machine(#[from] OpenError),
+    /// The certificates of the hub cannot be checked.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The machine store does not answer.
+    #[error("{0}")]
+    Store(#[from] Problem),
+}
+
+/// One account that is open.
+#[derive(Clone)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// Its store.
+    pub store: ReplicaStore,
+    /// Its driver; absent in full offline mode.
+    pub sync: Option<Handle>,
+    /// Where its registration at the hub stands.
+    pub registration: watch::Sender<Registration>,
+}
+
+/// An account of this machine, open or not.
+#[derive(Clone)]
+enum Slot {
+    Open(Account),
+    /// Its store does not open; the rest of the daemon works.
+    Broken(Problem),
+}
+
+/// All accounts of this machine; a clone shares them.
+#[derive(Clone)]
+pub struct Accounts(Arc<Inner>);
+
+struct Inner {
+    machine: MachineStore,
+    secrets: Secrets,
+    hashing: Hashing,
+    hub: Option<HubClient>,
+    access: Vec<AccessRule>,
+    device: String,
+    durability: Durability,
+    state_dir: PathBuf,
+    declaration: RuntimeDeclaration,
+    slots: Mutex<BTreeMap<AccountId, Slot>>,
+    /// Accounts are made one at a time, so that none is opened twice.
+    making: tokio::sync::Mutex<()>,
+    register_now: Notify,
+    tasks: Mutex<JoinSet<()>>,
+    stop: Stop,
+}
+
+impl Accounts {
+    /// Opens the machine store, and every account's store with its driver.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountsError`]. One account's store that does not open is no error: it is told to its users.
+    pub async fn open(
+        config: &Config,
+        declaration: RuntimeDeclaration,
+        stop: Stop,
+    ) -> Result<Self, AccountsError> {
+        for folder in [config.state_dir.clone(), config.state_dir.join("accounts")] {
+            private_folder(&folder).map_err(|error| AccountsError::StateDir(folder, error))?;
+        }
+        let durability = match config.durability {
+            config::Durability::Full => Durability::Full,
+            config::Durability::Normal => Durability::Normal,
+        };
+        let hub = match &config.remote {
+            Some(remote) => Some(HubClient::new(Dialer::new(remote, config.profile)?)),
+            None => None,
+        };
+        let accounts = Self(Arc::new(Inner {
+            machine: MachineStore::open(&config.state_dir.join("machine.db"), durability)?,
+            secrets: Secrets::open(&config.state_dir, config.credentials_dir.clone())?,
+            hashing: Hashing::default(),
+            hub,
+            access: config.access.clone(),
+            device: config.device.clone(),
+            durability,
+            state_dir: config.state_dir.clone(),
+            declaration,
+            slots: Mutex::default(),
+            making: tokio::sync::Mutex::default(),
+            register_now: Notify::new(),
+            tasks: Mutex::default(),
+            stop,
+        }));
+        for row in accounts.rows().await? {
+            if let Err(problem) = accounts.start(&row).await {
+                let account = row.entry.user_id;
+                tracing::error!(%account, code = %problem.code, why = %problem, "not opened");
+                accounts.slots().insert(account, Slot::Broken(problem));
+            }
+        }
+        accounts.start_registrar();
+        Ok(accounts)
+    }
+
+    /// The accounts that this machine keeps, by name.
+    async fn rows(&self) -> Result<Vec<MachineAccount>, Problem> {
+        self.0.machine.accounts().await.map_err(|e| problem(&e))
+    }
+
+    /// Opens an account's store and starts its driver.
+    async fn start(&self, row: &MachineAccount) -> Result<Account, Problem> {
+        let inner = &self.0;
+        let id = row.entry.user_id;
+        let folder = inner.state_dir.join("accounts").join(id.to_string());
+        private_folder(&folder).map_err(|error| {
+            let message = format!("{} cannot be made: {error}", folder.display());
+            Problem::new(Code::Internal, message)
+        })?;
+        let fresh = random::replica_id()?;
+        let path = folder.join("replica.db");
+        let durability = inner.durability;
+        // Opening may migrate, which may take its time.
+        let store =
+            tokio::task::spawn_blocking(move || ReplicaStore::open(&path, id, fresh, durability))
+                .await
+                .map_err(|_| stopping())?
+                .map_err(|error| open_problem(&error))?;
+        let sync = match &inner.hub {
+            None => None,
+            Some(hub) => {
+                let (handle, run) = driver(Parts {
+                    account: id,
+                    store: store.clone(),
+                    dialer: hub.dialer().clone(),
+                    secrets: inner.secrets.clone(),
+                    declaration: inner.declaration.clone(),
+                    stop: inner.stop.clone(),
+                })
+                .await?;
+                self.tasks().spawn(run);
+                Some(handle)
+            }
+        };
+        let account = Account {
+            id,
+            store,
+            sync,
+            registration: watch::Sender::new(Registration::of(row)),
+        };
+        self.slots().insert(id, Slot::Open(account.clone()));
+        Ok(account)
+    }
+
+    /// Waits until drivers have said goodbye and stores are closed; the order to stop must be given.
+    pub async fn close(self) {
+        let mut tasks = std::mem::take(&mut *self.tasks());
+        while tasks.join_next().await.is_some() {}
+        let slots = std::mem::take(&mut *self.slots());
+        for slot in slots.into_values() {
+            if let Slot::Open(account) = slot {
+                account.store.close().await;
+            }
+        }
+        self.0.machine.clone().close().await;
+    }
+
+    fn slots(&self) -> MutexGuard<'_, BTreeMap<AccountId, Slot>> {
+        self.0.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An account that is open.
+    fn opened(&self, id: AccountId) -> Result<Account, Problem> {
+        match self.slots().get(&id) {
+            Some(Slot::Open(account)) => Ok(account.clone()),
+            Some(Slot::Broken(problem)) => Err(problem.clone()),
+            None => Err(Problem::new(
+                Code::NotFound,
+                "there is no such account here",
+            )),
+        }
+    }
+
+    /// Keeps a token that the hub gave, durable before anything is told of it.
+    async fn keep_token(
+        &self,
+        id: AccountId,
+        session: atome_proto::account::Session,
+    ) -> Result<(), Problem> {
+        let secrets = self.0.secrets.clone();
+        tokio::task::spawn_blocking(move || secrets.keep(id, &session.token))
+            .await
+            .map_err(|_| stopping())?
+            .map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
+        let expires = Some(session.expires_at_ms);
+        self.0
+            .machine
+            .set_session_expiry(id, expires)
+            .await
+            .map_err(|e| problem(&e))
+    }
+
+    /// Milliseconds since 1970.
+    fn wall_ms() -> u64 {
+        clock::wall_ms()
+    }
+}

@@ -1,0 +1,150 @@
+//! Making an account: it works at once, and waits for the hub with a pending registration.
+
+use atome_engine::name::fold;
+use atome_proto::account::{DirectoryEntry, Secret};
+use atome_proto::local::v1::CreateAccount;
+use atome_proto::{AccountId, Code, Problem};
+use atome_store::StoreError;
+use atome_store::machine::{MachineAccount, Tie};
+
+use super::select::Selected;
+use super::{Account, Accounts};
+use crate::api::Peer;
+use crate::random;
+use crate::store_problem::problem;
+
+/// Longest password, in bytes: long enough for any phrase, short enough to hash at once.
+const PASSWORD_LEN_MAX: usize = 1024;
+
+impl Accounts {
+    /// Makes an account with no hub in reach or in sight, and ties the asker to it.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::BadRequest`] for a name, phone number or password that cannot be; [`Code::Conflict`] where
+    /// the name is taken here; [`Code::Busy`].
+    pub async fn create(&self, peer: Peer, new: CreateAccount) -> Result<Selected, Problem> {
+        fold(&new.name).map_err(|error| bad(error.to_string()))?;
+        if let Some(phone) = &new.phone {
+            check_phone(phone)?;
+        }
+        check_password(&new.password)?;
+        if self.row_of(&new.name).await?.is_some() {
+            return Err(taken(&new.name));
+        }
+        let password_hash = self.0.hashing.hash(new.password).await?;
+        let now = Self::wall_ms();
+        let row = MachineAccount {
+            entry: DirectoryEntry {
+                user_id: random::account_id(now)?,
+                username: new.name,
+                phone: new.phone,
+                visibility: new.visibility,
+            },
+            password_hash,
+            registered: false,
+            conflict: false,
+            retry_secret: Some(Secret(random::secret()?)),
+            session_expires_at_ms: None,
+            created_at_ms: now,
+        };
+        let account = self.add(&row).await?;
+        self.tie(peer, row.entry.user_id).await?;
+        self.register_now();
+        tracing::info!(account = %row.entry.user_id, uid = peer.uid, "account made");
+        Ok(Selected { account, row })
+    }
+
+    /// Adds an account to the machine and opens it; nothing of it is kept where that fails.
+    pub(super) async fn add(&self, row: &MachineAccount) -> Result<Account, Problem> {
+        let _making = self.0.making.lock().await;
+        let id = row.entry.user_id;
+        match self.0.machine.create_account(row.clone()).await {
+            Ok(()) => {}
+            Err(StoreError::AccountExists) => return Err(taken(&row.entry.username)),
+            Err(error) => return Err(problem(&error)),
+        }
+        match self.start(row).await {
+            Ok(account) => Ok(account),
+            Err(why) => {
+                if let Err(error) = self.0.machine.remove_account(id).await {
+                    tracing::error!(account = %id, %error, "half an account is left");
+                }
+                Err(why)
+            }
+        }
+    }
+
+    /// Ties the asker to an account.
+    pub(super) async fn tie(&self, peer: Peer, account: AccountId) -> Result<(), Problem> {
+        let tie = Tie {
+            uid: peer.uid,
+            account,
+            since_ms: Self::wall_ms(),
+        };
+        self.0.machine.tie(tie).await.map_err(|e| problem(&e))
+    }
+}
+
+fn bad(detail: impl Into<String>) -> Problem {
+    Problem::new(Code::BadRequest, detail)
+}
+
+fn taken(name: &str) -> Problem {
+    Problem::new(
+        Code::Conflict,
+        format!("there is an account '{name}' on this machine already"),
+    )
+    .hint(format!(
+        "log in with 'atomectl login {name}', or choose another name"
+    ))
+}
+
+/// Refuses what no password can be; how good one is, is for its owner to judge.
+pub(super) fn check_password(password: &Secret) -> Result<(), Problem> {
+    match password.0.len() {
+        0 => Err(bad("a password must not be empty")),
+        1..=PASSWORD_LEN_MAX => Ok(()),
+        len => Err(bad(format!(
+            "a password has at most {PASSWORD_LEN_MAX} bytes; this one has {len}"
+        ))),
+    }
+}
+
+/// Checks a phone number. Source: ITU-T E.164: a plus sign, seven to fifteen digits (as the hub takes them), no leading zero.
+fn check_phone(phone: &str) -> Result<(), Problem> {
+    let digits = phone.strip_prefix('+').unwrap_or_default();
+    let fits = (7..=15).contains(&digits.len())
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && !digits.starts_with('0');
+    if fits {
+        Ok(())
+    } else {
+        Err(bad(format!("'{phone}' is no phone number in E.164 form"))
+            .hint("write a plus sign, the country code and the number, such as +41791234567"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phone_number_is_e164() {
+        assert!(check_phone("+41791234567").is_ok());
+        for bad in [
+            "",
+            "+",
+            "41791234567",
+            "+0791234567",
+            "+4179 123",
+            "+1234567890123456",
+        ] {
+            assert_eq!(
+                check_phone(bad).unwrap_err().code,
+                Code::BadRequest,
+                "{bad}"
+            );
+        }
+    }
+}

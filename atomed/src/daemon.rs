@@ -1,0 +1,146 @@
+//! The daemon as a whole: what it holds, in which order it begins, in which it ends.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use atome_proto::local::v1::{Finding, Severity};
+use atome_proto::runtime::Profile;
+use atome_proto::time::to_rfc3339;
+use rustix::fs::{FlockOperation, flock};
+
+use crate::accounts::{Accounts, AccountsError};
+use crate::api::Api;
+use crate::clock;
+use crate::config::{Config, Durability, Sandbox};
+use crate::declaration::declare;
+use crate::secrets::private_folder;
+use crate::socket::{Listening, SocketError};
+use crate::stop::Stop;
+
+/// Why the daemon does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The state directory cannot be used.
+    #[error("the state directory {0} cannot be used: {1}")]
+    StateDir(PathBuf, io::Error),
+    /// Another daemon uses it.
+    #[error(
+        "another daemon uses the state directory {0}; stop it first, or give this one a state_dir of its \
+         own"
+    )]
+    Shared(PathBuf),
+    /// The socket cannot be had.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// The accounts cannot be opened.
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
+    /// The declaration cannot be written.
+    #[error("the runtime declaration cannot be written beside the socket: {0}")]
+    Declaration(io::Error),
+}
+
+/// Runs the daemon until the order to stop; `ready` is called once it answers.
+///
+/// # Errors
+///
+/// [`DaemonError`], where it does not start.
+pub async fn run(config: Config, stop: Stop, ready: impl FnOnce()) -> Result<(), DaemonError> {
+    announce(&config);
+    let lock = lock(&config.state_dir)?;
+    let listening = Listening::open(config.socket.as_deref())?;
+    let declaration = config.declaration(Some(&listening.path));
+    let accounts = Accounts::open(&config, declaration.clone(), stop.clone()).await?;
+    let runtime_dir = config.runtime_dir.as_deref();
+    let declared =
+        declare(&declaration, runtime_dir, &listening.path).map_err(DaemonError::Declaration)?;
+    let api = Api::new(
+        accounts.clone(),
+        declaration,
+        standing(&config),
+        stop.clone(),
+    );
+    tracing::info!(socket = %listening.path.display(), "ready");
+    ready();
+    api.serve(&listening.listener).await;
+    drop(declared);
+    accounts.close().await;
+    drop(listening);
+    drop(lock);
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Takes the state directory for this daemon alone; the kernel gives it back however the daemon ends.
+fn lock(state_dir: &Path) -> Result<File, DaemonError> {
+    let failed = |error| DaemonError::StateDir(state_dir.to_owned(), error);
+    private_folder(state_dir).map_err(failed)?;
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(state_dir.join("lock"))
+        .map_err(failed)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(DaemonError::Shared(state_dir.to_owned())),
+        Err(error) => Err(failed(error.into())),
+    }
+}
+
+/// Says aloud what a person should not overlook.
+fn announce(config: &Config) {
+    let remote = config.remote.as_ref().map(|r| r.endpoint.to_string());
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        configuration = config.file.as_ref().map(|f| f.display().to_string()),
+        state_dir = %config.state_dir.display(),
+        remote = remote.as_deref().unwrap_or("none: full offline"),
+        "starting"
+    );
+    for finding in standing(config) {
+        tracing::warn!(code = finding.code, "{}", finding.message);
+    }
+}
+
+/// What the configuration gives a person to know for as long as the daemon runs.
+fn standing(config: &Config) -> Vec<Finding> {
+    let since = to_rfc3339(clock::wall_ms());
+    let finding = |code: &str, severity, message: &str, remedy: &str| Finding {
+        code: code.to_owned(),
+        severity,
+        account: None,
+        since: since.clone(),
+        message: message.to_owned(),
+        remedy: remedy.to_owned(),
+    };
+    let mut found = Vec::new();
+    if config.profile == Profile::Development {
+        found.push(finding(
+            "development-profile",
+            Severity::Warning,
+            "the development profile is on: plain connections and a hub on this machine are allowed",
+            "set profile = \"production\" wherever real data is",
+        ));
+    }
+    if config.sandbox == Sandbox::BestEffort {
+        found.push(finding(
+            "sandbox-none",
+            Severity::Info,
+            "the kernel is asked to enforce nothing: this version has no sandbox yet",
+            "run the daemon by its systemd unit, which restricts it",
+        ));
+    }
+    if config.durability == Durability::Normal {
+        found.push(finding(
+            "durability-normal",
+            Severity::Info,
+            "a power cut may take the last moments of acknowledged writes",
+            "set durability = \"full\" to have each write on the disk before it is acknowledged",
+        ));
+    }
+    found
+}

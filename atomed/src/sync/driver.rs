@@ -1,0 +1,324 @@
+//! The driver: the one loop that keeps one account's store and the hub together.
+//!
+//! Step 7 of the way of a write: a wake-up of the store, a timer, a frame, an answer of the store, a
+//! command or the order to stop becomes an input of the engine's machine; its effects are carried out
+//! here. What to do next is never decided here.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use atome_engine::clock::Now;
+use atome_engine::replica::{Input, Position, Replica};
+use atome_proto::account::Secret;
+use atome_proto::local::v1::SetMode;
+use atome_proto::runtime::RuntimeDeclaration;
+use atome_proto::sync::v1::{CAPABILITY_ZSTD, Digest, HubFrame};
+use atome_proto::{AccountId, Problem};
+use atome_store::ReplicaStore;
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::handle::{Command, Handle};
+use super::link::{Event, Link};
+use super::view::View;
+use crate::clock::now;
+use crate::random;
+use crate::secrets::Secrets;
+use crate::stop::Stop;
+use crate::store_problem::problem;
+use crate::sync::dial::Dialer;
+
+mod effects;
+
+/// Commands that may wait; whoever asks waits then.
+const COMMANDS_MAX: usize = 64;
+/// Waiters and askers at once, of each kind; more are turned away.
+const ASKERS_MAX: usize = 200;
+
+/// What a driver works with.
+pub struct Parts {
+    /// The account.
+    pub account: AccountId,
+    /// Its store.
+    pub store: ReplicaStore,
+    /// The way to the hub.
+    pub dialer: Dialer,
+    /// Where its token is.
+    pub secrets: Secrets,
+    /// What the daemon declares itself to be.
+    pub declaration: RuntimeDeclaration,
+    /// The order to stop.
+    pub stop: Stop,
+}
+
+/// Makes a driver: the handle on it, and the loop to be run.
+///
+/// # Errors
+///
+/// Where the store or the system fails.
+pub async fn driver(
+    parts: Parts,
+) -> Result<(Handle, impl Future<Output = ()> + Send + 'static), Problem> {
+    let position = parts.store.position().await.map_err(|e| problem(&e))?;
+    let (schedule, paused) = parts.store.schedule().await.map_err(|e| problem(&e))?;
+    let seed = u64::from_be_bytes(random::bytes()?);
+    let machine = Replica::new(&parts.declaration, position, seed);
+    let token = token(&parts);
+    let view = View {
+        progress: machine.progress(),
+        schedule: schedule.clone(),
+        paused,
+        credentials: token.is_some(),
+        away_since_ms: None,
+        clock_ahead_ms: None,
+        findings: BTreeMap::new(),
+    };
+    let (commands, received) = mpsc::channel(COMMANDS_MAX);
+    let (shown, view) = watch::channel(view);
+    let driver = Driver {
+        positions: parts.store.subscribe(),
+        parts,
+        machine,
+        commands: received,
+        view: shown,
+        token,
+        link: None,
+        answers: FuturesUnordered::new(),
+        askers: Askers::default(),
+        schedule,
+        paused,
+        clock_ahead_ms: None,
+    };
+    Ok((Handle { commands, view }, driver.run()))
+}
+
+/// Who waits for an answer, by token.
+#[derive(Default)]
+struct Askers {
+    last: u64,
+    waits: BTreeMap<u64, oneshot::Sender<Position>>,
+    digests: BTreeMap<u64, oneshot::Sender<Digest>>,
+}
+
+struct Driver {
+    parts: Parts,
+    machine: Replica,
+    positions: watch::Receiver<Position>,
+    commands: mpsc::Receiver<Command>,
+    view: watch::Sender<View>,
+    token: Option<Secret>,
+    link: Option<Link>,
+    /// What the store is doing for the machine: one write and one read at most, and notes of time.
+    answers: FuturesUnordered<BoxFuture<'static, Option<Input>>>,
+    askers: Askers,
+    schedule: SetMode,
+    paused: bool,
+    clock_ahead_ms: Option<i64>,
+}
+
+/// What woke the loop.
+enum Wake {
+    Stored,
+    Tick,
+    Link(Event),
+    Answer(Option<Input>),
+    Command(Option<Command>),
+    Stop,
+}
+
+impl Driver {
+    async fn run(mut self) {
+        // The schedule first: a token alone would have the machine dial.
+        self.take(Input::Schedule {
+            schedule: self.schedule.clone(),
+            paused: self.paused,
+        });
+        self.take(Input::Credentials(self.token.is_some()));
+        loop {
+            let woken = self.next().await;
+            match woken {
+                Wake::Stored => {
+                    let position = *self.positions.borrow_and_update();
+                    self.take(Input::Stored(position));
+                }
+                Wake::Tick => self.take(Input::Tick),
+                Wake::Link(event) => self.on_event(event),
+                Wake::Answer(Some(input)) => self.take(input),
+                Wake::Answer(None) => {}
+                Wake::Command(Some(command)) => self.on_command(command).await,
+                Wake::Command(None) | Wake::Stop => break,
+            }
+        }
+        let link = self.link.take();
+        self.take(Input::Stop);
+        if let Some(link) = link {
+            link.close().await;
+        }
+    }
+
+    async fn next(&mut self) -> Wake {
+        let due = self.machine.poll_timeout();
+        let link = async {
+            match &mut self.link {
+                Some(link) => link.event().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.parts.stop.ordered() => Wake::Stop,
+            command = self.commands.recv() => Wake::Command(command),
+            Some(answer) = self.answers.next() => Wake::Answer(answer),
+            event = link => Wake::Link(event),
+            Ok(()) = self.positions.changed() => Wake::Stored,
+            () = until(due) => Wake::Tick,
+        }
+    }
+
+    /// Gives the machine an input and carries out what follows.
+    fn take(&mut self, input: Input) {
+        let now = now();
+        self.machine.handle(input, now);
+        while let Some(effect) = self.machine.poll_effect() {
+            if let Some(input) = self.carry_out(effect, now) {
+                self.machine.handle(input, now);
+            }
+        }
+        self.publish(now);
+    }
+
+    fn on_event(&mut self, event: Event) {
+        let account = self.parts.account;
+        match event {
+            Event::Connected => {
+                tracing::info!(%account, "connected to the hub");
+                self.take(Input::Connected);
+            }
+            Event::Frame(frame) => {
+                if let (HubFrame::Welcome(welcome), Some(link)) = (&frame, &mut self.link)
+                    && welcome.capabilities.iter().any(|c| c == CAPABILITY_ZSTD)
+                {
+                    link.compress();
+                }
+                self.take(Input::Frame(frame));
+            }
+            Event::AuthRefused(problem) => {
+                tracing::warn!(%account, code = %problem.code, "the hub asks for a login");
+                self.link = None;
+                self.take(Input::AuthRefused(problem));
+            }
+            Event::Closed(problem) => {
+                let why = problem.as_ref().map_or("closed", |p| p.detail.as_str());
+                tracing::debug!(%account, why, "no connection to the hub");
+                self.link = None;
+                self.take(Input::Closed(problem));
+            }
+        }
+    }
+
+    async fn on_command(&mut self, command: Command) {
+        self.forget_the_gone();
+        match command {
+            Command::Schedule => match self.parts.store.schedule().await {
+                Ok((schedule, paused)) => {
+                    (self.schedule, self.paused) = (schedule.clone(), paused);
+                    self.take(Input::Schedule { schedule, paused });
+                }
+                Err(error) => {
+                    tracing::error!(account = %self.parts.account, %error, "no schedule");
+                }
+            },
+            Command::Token(seen) => {
+                self.token = token(&self.parts);
+                self.take(Input::Credentials(self.token.is_some()));
+                // Whoever told may have gone.
+                let _ = seen.send(());
+            }
+            Command::SyncNow => self.take(Input::SyncNow),
+            Command::Wait(answer) => {
+                if self.askers.waits.len() < ASKERS_MAX {
+                    let token = self.askers.next();
+                    self.askers.waits.insert(token, answer);
+                    // The store may have moved on since the machine last heard of it.
+                    let position = *self.positions.borrow_and_update();
+                    self.take(Input::Stored(position));
+                    let number = position.number;
+                    self.take(Input::Wait { token, number });
+                }
+            }
+            Command::Digest(answer) => {
+                if self.askers.digests.len() < ASKERS_MAX {
+                    let token = self.askers.next();
+                    self.askers.digests.insert(token, answer);
+                    self.take(Input::AskDigest(token));
+                }
+            }
+        }
+    }
+
+    /// Whoever gave up waiting no longer keeps a connection open.
+    fn forget_the_gone(&mut self) {
+        self.askers.digests.retain(|_, answer| !answer.is_closed());
+        let gone: Vec<u64> = self
+            .askers
+            .waits
+            .iter()
+            .filter(|(_, answer)| answer.is_closed())
+            .map(|(token, _)| *token)
+            .collect();
+        for token in gone {
+            self.askers.waits.remove(&token);
+            self.take(Input::Unwait(token));
+        }
+    }
+
+    fn publish(&self, now: Now) {
+        let mut view = View {
+            progress: self.machine.progress(),
+            schedule: self.schedule.clone(),
+            paused: self.paused,
+            credentials: self.token.is_some(),
+            away_since_ms: None,
+            clock_ahead_ms: self.clock_ahead_ms,
+            findings: BTreeMap::new(),
+        };
+        self.view.send_if_modified(|before| {
+            view.keep_since(before, now.wall_ms);
+            let differs = *before != view;
+            if differs {
+                *before = view;
+            }
+            differs
+        });
+    }
+}
+
+impl Askers {
+    fn next(&mut self) -> u64 {
+        self.last = self.last.wrapping_add(1).max(1);
+        self.last
+    }
+}
+
+/// The token that is on the disk.
+fn token(parts: &Parts) -> Option<Secret> {
+    match parts.secrets.token(parts.account) {
+        Ok(token) => token,
+        Err(error) => {
+            tracing::error!(account = %parts.account, %error, "no token");
+            None
+        }
+    }
+}
+
+/// Waits until a time of the forward-only clock; for ever without one.
+async fn until(due_ms: Option<u64>) {
+    match due_ms {
+        Some(due_ms) => {
+            let wait_ms = due_ms.saturating_sub(now().mono_ms).max(1);
+            tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+        }
+        None => std::future::pending().await,
+    }
+}

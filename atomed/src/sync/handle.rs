@@ -1,0 +1,105 @@
+//! The handle on a driver: what the rest of the daemon may ask of it.
+
+use atome_engine::replica::Position;
+use atome_proto::sync::v1::Digest;
+use atome_proto::{Code, Problem};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::view::View;
+
+/// What a driver may be told.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// The schedule in the store changed.
+    Schedule,
+    /// The token on the disk changed.
+    Token(oneshot::Sender<()>),
+    /// An attempt now.
+    SyncNow,
+    /// An answer once the store is as the hub is.
+    Wait(oneshot::Sender<Position>),
+    /// The hub's digest.
+    Digest(oneshot::Sender<Digest>),
+}
+
+/// A handle on the driver of one account.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) view: watch::Receiver<View>,
+}
+
+impl Handle {
+    /// Where sync stands.
+    #[must_use]
+    pub fn view(&self) -> View {
+        self.view.borrow().clone()
+    }
+
+    /// What is published from now on.
+    #[must_use]
+    pub fn views(&self) -> watch::Receiver<View> {
+        self.view.clone()
+    }
+
+    /// Tells that the schedule in the store changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Stopping`].
+    pub async fn schedule_changed(&self) -> Result<(), Problem> {
+        self.tell(Command::Schedule).await
+    }
+
+    /// Tells that the token on the disk changed, and waits until the driver has seen it.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Stopping`].
+    pub async fn token_changed(&self) -> Result<(), Problem> {
+        let (seen, is_seen) = oneshot::channel();
+        self.tell(Command::Token(seen)).await?;
+        is_seen.await.map_err(|_| stopping())
+    }
+
+    /// Asks for an attempt now.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Stopping`].
+    pub async fn sync_now(&self) -> Result<(), Problem> {
+        self.tell(Command::SyncNow).await
+    }
+
+    /// Asks to be told once the store is as the hub is; dropping the receiver gives up.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Stopping`].
+    pub async fn wait(&self) -> Result<oneshot::Receiver<Position>, Problem> {
+        let (answer, answered) = oneshot::channel();
+        self.tell(Command::Wait(answer)).await?;
+        Ok(answered)
+    }
+
+    /// Asks for the hub's digest; nothing is answered where no connection stands.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Stopping`].
+    pub async fn digest(&self) -> Result<oneshot::Receiver<Digest>, Problem> {
+        let (answer, answered) = oneshot::channel();
+        self.tell(Command::Digest(answer)).await?;
+        Ok(answered)
+    }
+
+    async fn tell(&self, command: Command) -> Result<(), Problem> {
+        self.commands.send(command).await.map_err(|_| stopping())
+    }
+}
+
+/// The daemon is on its way out.
+#[must_use]
+pub fn stopping() -> Problem {
+    Problem::new(Code::Stopping, "the daemon is stopping").hint("try again once it is back")
+}
