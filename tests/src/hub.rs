@@ -55,7 +55,7 @@ impl Hub {
             port: loopback::free_port()?,
             running: None,
         };
-        fs::create_dir_all(hub.state_dir()).map_err(HarnessError::io("make the hub's folder"))?;
+        fs::create_dir_all(folder).map_err(HarnessError::io("make the hub's folder"))?;
         fs::write(hub.config(), hub.config_text())
             .map_err(HarnessError::io("write the hub's configuration"))?;
         Ok(hub)

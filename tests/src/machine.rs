@@ -38,8 +38,7 @@ impl Machine {
         folder: &Path,
         remote: Option<&Remote>,
     ) -> Result<Self, HarnessError> {
-        fs::create_dir_all(folder.join("state"))
-            .map_err(HarnessError::io("make a machine's folder"))?;
+        fs::create_dir_all(folder).map_err(HarnessError::io("make a machine's folder"))?;
         let machine = Self {
             binaries: binaries.clone(),
             folder: folder.to_owned(),

@@ -397,6 +397,35 @@ fn a_wait_ends_when_it_is_true_and_not_before() {
 }
 
 #[test]
+fn a_wait_on_an_empty_hub_ends_with_a_cursor_and_not_before() {
+    let mut replica = open(position(1, 1, None), 0, 1);
+    replica.handle(
+        Input::Wait {
+            token: 77,
+            number: 1,
+        },
+        at(3),
+    );
+    let pong = Pong {
+        timestamp: 77,
+        hub_time: 5,
+        head: 0,
+        number: 1,
+    };
+    replica.handle(Input::Frame(pong.into()), at(4));
+    let waited = |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::Waited { .. }));
+    assert!(!waited(&effects(&mut replica)), "where would it stand?");
+    replica.handle(
+        Input::Stored(Position {
+            revision: 1,
+            ..position(1, 1, Some(0))
+        }),
+        at(5),
+    );
+    assert!(waited(&effects(&mut replica)));
+}
+
+#[test]
 fn a_wait_asks_again_after_a_lost_connection() {
     let mut replica = open(position(5, 5, Some(3)), 3, 5);
     replica.handle(

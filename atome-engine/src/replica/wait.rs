@@ -94,7 +94,10 @@ impl Replica {
                         .into(),
                     ));
                 }
-                Some(head) if decided && position.feed() >= head => done.push(wait.token),
+                // Without a cursor there is no proof yet, not even that the hub has nothing.
+                Some(head) if decided && position.cursor.is_some_and(|at| at.feed >= head) => {
+                    done.push(wait.token);
+                }
                 None | Some(_) => {}
             }
         }
