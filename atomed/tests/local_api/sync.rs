@@ -84,6 +84,9 @@ async fn with_the_hub_out_of_reach_local_work_goes_on() {
         "{detail}"
     );
 
+    let verified = machine.get("/v1/sync/verify").await;
+    assert_eq!(verified.problem(), "hub_unreachable");
+
     machine.ask("POST", "/v1/sync/pause", "").await.good();
     let status = machine.get("/v1/status").await.good().json();
     assert_eq!(status["accounts"][0]["state"], "paused");

@@ -6,10 +6,11 @@ use atome_engine::replica::Position;
 use atome_proto::digest::Buckets;
 use atome_proto::local::v1::SyncVerify;
 use atome_proto::{Code, Problem};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{sleep, timeout};
 
 use super::driver;
-use crate::accounts::Account;
+use super::wait::hopeless;
+use crate::accounts::{Account, Registration};
 use crate::api::reply::{self, Handled};
 use crate::api::route::Asked;
 use crate::store_problem::problem;
@@ -17,6 +18,8 @@ use crate::sync::Handle;
 
 /// How long a quiet moment is looked for.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a connection is waited for.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(4);
 /// The hub's feed may move without a word to this store: it is asked again after so long.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -32,11 +35,29 @@ pub(crate) async fn verify(mut asked: Asked<'_>) -> Handled {
     let sync = driver(&account)?;
     // Where the mode keeps the connection closed, one is asked for.
     sync.sync_now().await?;
-    let deadline = Instant::now() + PATIENCE;
-    let compared = timeout_at(deadline, compare(&account, sync)).await;
-    match compared {
-        Ok(verified) => reply::ok(&verified?),
-        Err(_) => Err(not_quiet(&account, sync).await?),
+    tokio::select! {
+        verified = compare(&account, sync) => reply::ok(&verified?),
+        hopeless = hopeless(&account, sync) => Err(hopeless),
+        () = unconnected(sync) => Err(out_of_reach(&account, sync)),
+        () = sleep(PATIENCE) => Err(not_quiet(&account).await?),
+    }
+}
+
+/// Ends once no connection has stood for a while, or none has come.
+async fn unconnected(sync: &Handle) {
+    let mut views = sync.views();
+    loop {
+        if views
+            .wait_for(|view| !view.progress.connected)
+            .await
+            .is_err()
+        {
+            return;
+        }
+        let comes = views.wait_for(|view| view.progress.connected);
+        if !matches!(timeout(CONNECT_PATIENCE, comes).await, Ok(Ok(_))) {
+            return;
+        }
     }
 }
 
@@ -60,7 +81,7 @@ async fn compare(account: &Account, sync: &Handle) -> Result<SyncVerify, Problem
         let changed = tokio::select! {
             changed = positions.changed() => changed,
             changed = views.changed() => changed,
-            () = tokio::time::sleep(ASK_AGAIN) => Ok(()),
+            () = sleep(ASK_AGAIN) => Ok(()),
         };
         changed.map_err(|_| crate::sync::stopping())?;
     }
@@ -69,7 +90,7 @@ async fn compare(account: &Account, sync: &Handle) -> Result<SyncVerify, Problem
 async fn ask(sync: &Handle) -> Result<Option<atome_proto::sync::v1::Digest>, Problem> {
     let answered = sync.digest().await?;
     // Nobody answers where the connection ends meanwhile; the next view says so.
-    match tokio::time::timeout(Duration::from_secs(5), answered).await {
+    match timeout(Duration::from_secs(5), answered).await {
         Ok(Ok(digest)) => Ok(Some(digest)),
         Ok(Err(_)) | Err(_) => Ok(None),
     }
@@ -90,17 +111,18 @@ fn verified(
     })
 }
 
-async fn not_quiet(account: &Account, sync: &Handle) -> Result<Problem, Problem> {
-    let view = sync.view();
-    if !view.progress.connected {
-        let said = view
-            .progress
-            .last_error
-            .map(|error| format!(": {}", error.detail));
-        let message = format!("the hub is out of reach{}", said.unwrap_or_default());
-        return Ok(Problem::new(Code::HubUnreachable, message)
-            .hint("the hub's digest is needed for this; try again once it is back"));
-    }
+fn out_of_reach(account: &Account, sync: &Handle) -> Problem {
+    let said = match &*account.registration.borrow() {
+        Registration::Waiting(why) => why.clone(),
+        Registration::Registered | Registration::Conflict => sync.view().progress.last_error,
+    };
+    let said = said.map(|error| format!(": {}", error.detail));
+    let message = format!("the hub is out of reach{}", said.unwrap_or_default());
+    Problem::new(Code::HubUnreachable, message)
+        .hint("the hub's digest is needed for this; try again once it is back")
+}
+
+async fn not_quiet(account: &Account) -> Result<Problem, Problem> {
     let position = account.store.position().await.map_err(|e| problem(&e))?;
     let message = format!(
         "the store did not come to rest beside the hub within {} s; {} commits are pending",

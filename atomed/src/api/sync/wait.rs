@@ -56,7 +56,7 @@ async fn proof(account: &Account, position: Position) -> Result<WaitReply, Probl
 }
 
 /// Ends when waiting cannot help: a person has to do something first.
-async fn hopeless(account: &Account, sync: &Handle) -> Problem {
+pub(super) async fn hopeless(account: &Account, sync: &Handle) -> Problem {
     let mut views = sync.views();
     let mut registrations = account.registration.subscribe();
     loop {
