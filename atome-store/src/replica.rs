@@ -23,6 +23,8 @@ mod refused;
 mod seed;
 mod snapshot;
 mod store;
+#[cfg(test)]
+mod tests;
 mod timeline;
 mod write;
 

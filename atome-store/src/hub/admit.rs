@@ -87,18 +87,19 @@ pub(super) fn admit(
     let mut admission = Admission::begin(connection, account, replica, now_ms)?;
     let mut admitted = Admitted::default();
     for one in pushed {
-        let known = || admission.content(one.number);
-        match admission::order(one.number, admission.decided, || {
+        let number = one.number;
+        let known = || admission.content(number);
+        match admission::order(number, admission.decided, || {
             Ok::<_, HubError>(known()?.as_deref() == Some(one.content.as_slice()))
         })? {
             Order::Next => admitted.verdicts.extend(admission.decide(one)?),
             Order::Duplicate => {
-                let before = one.number.saturating_sub(1);
-                let said = feed::verdicts(connection, account, replica, before, one.number)?;
+                let before = number.saturating_sub(1);
+                let said = feed::verdicts(connection, account, replica, before, number)?;
                 admitted.verdicts.extend(said);
             }
             Order::Fork => {
-                admitted.fork = Some(one.number);
+                admitted.fork = Some(number);
                 break;
             }
             Order::Gap { expected } => {
@@ -106,8 +107,9 @@ pub(super) fn admit(
                 break;
             }
         }
+        // No more than what was asked about is answered for: of others the verdicts are not told here.
+        admitted.number = number;
     }
-    admitted.number = admission.decided;
     admitted.head = admission.head;
     admission.finish()?;
     Ok(admitted)

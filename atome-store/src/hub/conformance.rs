@@ -203,11 +203,21 @@ async fn commits_are_taken_in_order_and_once(store: &impl HubStore) {
     let again = admit(store, ONE, 1, commits[..3].to_vec()).await;
     assert_eq!((again.number, again.head, again.fork), (3, 3, None));
     let gap = admit(store, ONE, 5, commits[3..].to_vec()).await;
-    assert_eq!((gap.number, gap.gap), (3, Some(4)));
+    assert_eq!(
+        (gap.number, gap.gap),
+        (0, Some(4)),
+        "it was not asked about others"
+    );
     let mut other = commits.clone();
     other[1] = commit(2, stamp(ONE, NOW_MS + 2), made(77));
     let fork = admit(store, ONE, 1, other).await;
-    assert_eq!((fork.number, fork.fork, fork.head), (3, Some(2), 3));
+    assert_eq!((fork.number, fork.fork, fork.head), (1, Some(2), 3));
+    let less = admit(store, ONE, 1, commits[..1].to_vec()).await;
+    assert_eq!(
+        (less.number, less.head),
+        (1, 3),
+        "what is answered for is what was pushed: of the rest no verdict is told"
+    );
     let taken = admit(store, ONE, 4, commits[3..].to_vec()).await;
     assert_eq!((taken.number, taken.head), (4, 4));
     let position = store.position(ANNA, ONE).await.unwrap();

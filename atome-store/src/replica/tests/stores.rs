@@ -1,0 +1,125 @@
+//! The handle: threads, files, and what survives.
+
+use crate::sqlite::Durability;
+use crate::{Fault, OpenError, ReplicaStore};
+
+use super::*;
+
+fn open(dir: &tempfile::TempDir) -> ReplicaStore {
+    let path = dir.path().join("anna/replica.db");
+    ReplicaStore::open(&path, ANNA, ReplicaId(1), Durability::Full).unwrap()
+}
+
+#[tokio::test]
+async fn writes_are_there_for_readers_and_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    let mut positions = store.subscribe();
+    let written = store.write(ANNA, vec![create(1)], now(0)).await.unwrap();
+    assert!(positions.has_changed().unwrap());
+    assert_eq!(positions.borrow_and_update().number, written.number);
+    assert_eq!(store.position().await.unwrap().change, written.change);
+    assert!(store.get(atome(1)).await.unwrap().is_some());
+    let many: Vec<_> = (0..100)
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move { store.write(ANNA, vec![create(n + 100)], now(0)).await })
+        })
+        .collect();
+    let mut numbers = vec![];
+    for writing in many {
+        numbers.push(writing.await.unwrap().unwrap().number);
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, (2..=101).collect::<Vec<_>>());
+    let position = store.position().await.unwrap();
+    store.close().await;
+    let closed = store.write(ANNA, vec![create(2)], now(0)).await;
+    assert!(matches!(closed, Err(StoreError::Fault(Fault::Stopped))));
+    let again = open(&dir);
+    let revision = position.revision;
+    let found = again.position().await.unwrap();
+    assert_eq!(
+        atome_engine::replica::Position { revision, ..found },
+        position
+    );
+}
+
+#[tokio::test]
+async fn an_export_is_of_one_moment() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    for n in 1..=50 {
+        let mut draft = create(n);
+        draft
+            .set
+            .insert(key("a"), Value::from_text(&"x".repeat(20_000)));
+        store.write(ANNA, vec![draft], now(0)).await.unwrap();
+    }
+    let mut export = store.export().await.unwrap();
+    store.write(ANNA, vec![create(60)], now(0)).await.unwrap();
+    store
+        .write(ANNA, vec![set(50, "a", 1)], now(0))
+        .await
+        .unwrap();
+    let (mut ids, mut pages) = (vec![], 0);
+    loop {
+        let page = export.next_page().await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        pages += 1;
+        for state in page {
+            assert!(state.value("a").unwrap().as_str().len() > 20_000);
+            ids.push(state.atome);
+        }
+    }
+    assert_eq!(ids, (1..=50).map(atome).collect::<Vec<_>>());
+    assert!(pages > 1);
+}
+
+#[tokio::test]
+async fn a_store_is_of_one_account() {
+    let dir = tempfile::tempdir().unwrap();
+    open(&dir).close().await;
+    let path = dir.path().join("anna/replica.db");
+    let other = ReplicaStore::open(&path, MALLORY, ReplicaId(1), Durability::Full);
+    assert!(matches!(other, Err(OpenError::OtherAccount { .. })));
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_and_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("anna/replica.db");
+    let mut db = ReplicaDb::open(&path, ANNA, ReplicaId(1), Durability::Full).unwrap();
+    write(&mut db, create(1));
+    db.base
+        .connection
+        .pragma_update(None, "max_page_count", 60)
+        .unwrap();
+    let mut written = 0;
+    let full = loop {
+        let mut draft = Draft::new(atome(1));
+        draft.set.insert(
+            key(&format!("k{written}")),
+            Value::from_text(&"x".repeat(50_000)),
+        );
+        match db.write(ANNA, vec![draft], now(0)) {
+            Ok(_) => written += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(
+        matches!(full, StoreError::Fault(Fault::LowSpace(_))),
+        "{full}"
+    );
+    assert_eq!(full.code(), atome_proto::Code::LowSpace);
+    check(&db);
+    assert_eq!(db.position().unwrap().number, written + 1);
+    db.base
+        .connection
+        .pragma_update(None, "max_page_count", 100_000)
+        .unwrap();
+    write(&mut db, set(1, "after", 1));
+    check(&db);
+}
