@@ -102,7 +102,12 @@ fn announce(config: &Config) {
         "starting"
     );
     for finding in standing(config) {
-        tracing::warn!(code = finding.code, "{}", finding.message);
+        match finding.severity {
+            Severity::Error | Severity::Warning => {
+                tracing::warn!(code = finding.code, "{}", finding.message);
+            }
+            Severity::Info => tracing::info!(code = finding.code, "{}", finding.message),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Starting and stopping: what stays, what goes, who may not start.
 
+use std::fs::OpenOptions;
+use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
@@ -81,4 +83,44 @@ async fn the_socket_of_a_dead_daemon_is_replaced_and_a_file_is_not() {
         "{refused}"
     );
     assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+}
+
+/// Marks a database as one of a newer program. Source: the SQLite file format, `user_version` at byte 60.
+fn make_newer(path: &std::path::Path) {
+    let mut file = OpenOptions::new().write(true).open(path).unwrap();
+    file.seek(SeekFrom::Start(60)).unwrap();
+    file.write_all(&9999u32.to_be_bytes()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_of_a_newer_version_is_left_alone_and_told() {
+    let machine = Machine::with_alice().await;
+    machine.create_account("bob").await.good();
+    let accounts = machine.get("/v1/accounts").await.good().json();
+    let alice = accounts[0]["id"].as_str().unwrap().to_owned();
+    let dir = machine.stop().await;
+    let state = dir.path().join("state");
+    let replica = state.join("accounts").join(&alice).join("replica.db");
+    make_newer(&replica);
+    let before = std::fs::read(&replica).unwrap();
+
+    let machine = Machine::start(dir, "").await.unwrap();
+    let told = machine.get("/v1/atomes?account=alice").await;
+    assert_eq!(told.problem(), "unsupported");
+    assert!(
+        told.json()["detail"]
+            .as_str()
+            .unwrap()
+            .contains("newer version")
+    );
+    machine.get("/v1/atomes?account=bob").await.good();
+    let status = machine.get("/v1/status").await.good().json();
+    assert_eq!(status["health"][0]["code"], "store-unusable");
+    assert_eq!(status["accounts"][0]["lastError"]["code"], "unsupported");
+    let dir = machine.stop().await;
+    assert_eq!(std::fs::read(&replica).unwrap(), before);
+
+    make_newer(&state.join("machine.db"));
+    let refused = Machine::start(dir, "").await.err().unwrap();
+    assert!(refused.to_string().contains("newer version"), "{refused}");
 }
