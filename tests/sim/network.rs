@@ -98,12 +98,12 @@ impl Network {
             return (lane.pop_front(), None);
         };
         match rng.below(100) {
-            0..3 => {
+            0..5 => {
                 lane.pop_front();
                 (None, Some(Fault::Dropped))
             }
-            3..6 => (lane.front().cloned(), Some(Fault::Repeated)),
-            6..9 if lane.len() > 1 => {
+            5..10 => (lane.front().cloned(), Some(Fault::Repeated)),
+            10..30 if lane.len() > 1 => {
                 let place = rng.below(lane.len());
                 (lane.remove(place), Some(Fault::Reordered))
             }

@@ -85,7 +85,8 @@ impl Replica {
         for wait in &mut self.waits.0 {
             let decided = position.acked >= wait.number;
             match wait.head {
-                None if !wait.asked => {
+                // Asked once its own commits are decided, so that the head includes them.
+                None if !wait.asked && decided => {
                     wait.asked = true;
                     self.effects.push_back(Effect::Send(
                         Ping {
@@ -94,10 +95,7 @@ impl Replica {
                         .into(),
                     ));
                 }
-                // Without a cursor there is no proof yet, not even that the hub has nothing.
-                Some(head) if decided && position.cursor.is_some_and(|at| at.feed >= head) => {
-                    done.push(wait.token);
-                }
+                Some(head) if decided && position.feed() >= head => done.push(wait.token),
                 None | Some(_) => {}
             }
         }

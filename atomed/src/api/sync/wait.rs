@@ -37,19 +37,18 @@ pub(crate) async fn wait(mut asked: Asked<'_>) -> Handled {
 
 /// What shows that it is true.
 async fn proof(account: &Account, position: Position) -> Result<WaitReply, Problem> {
-    let (_, buckets) = account.store.digest().await.map_err(|e| problem(&e))?;
-    let cursor = position.cursor.ok_or_else(|| {
-        Problem::new(
-            Code::Internal,
-            "the store was said to be synced, and has no cursor",
-        )
+    // The cursor and the digest of one moment, which is that of the answer or later.
+    let (feed, buckets) = account.store.digest().await.map_err(|e| problem(&e))?;
+    let (hub, epoch) = position.hub.ok_or_else(|| {
+        let detail = "the store was said to be synced, and knows no hub";
+        Problem::new(Code::Internal, detail)
     })?;
     Ok(WaitReply {
-        hub: cursor.hub,
-        epoch: cursor.epoch,
+        hub,
+        epoch,
         replica: position.replica,
         number: position.acked,
-        cursor: cursor.feed,
+        cursor: feed,
         refused: position.refused,
         digest: buckets.total(),
     })
