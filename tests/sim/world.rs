@@ -110,10 +110,14 @@ impl World {
     pub(crate) fn step(&mut self) {
         self.steps += 1;
         match self.rng.below(100) {
-            0..22 => self.write(),
-            22..62 => self.deliver(),
-            62..74 => self.machine_store(),
-            74..86 => self.hub_store(),
+            0..18 => {
+                for _ in 0..=self.rng.below(4) {
+                    self.write();
+                }
+            }
+            18..48 => self.deliver(),
+            48..68 => self.machine_store(),
+            68..86 => self.hub_store(),
             86..92 => self.pass_time(),
             92..94 => self.cut(),
             94 => self.crash_machine(),
