@@ -16,22 +16,11 @@ use super::bench::Bench;
 use super::head::Head;
 use super::write::{encode, len_of};
 use super::{ReplicaDb, timeline};
-use crate::error::{Fault, StoreError};
+use crate::error::StoreError;
+use crate::sqlite::transact::on_trial;
 
 /// What a commit of a seed may have in bytes by estimate, well below the limit.
 const LEN_MAX: usize = COMMIT_LEN_MAX / 8 * 7;
-
-/// How an operation ends that is undone on purpose.
-enum Undone {
-    Counted(SeedReply),
-    Failed(StoreError),
-}
-
-impl From<Fault> for Undone {
-    fn from(fault: Fault) -> Self {
-        Self::Failed(fault.into())
-    }
-}
 
 impl ReplicaDb {
     /// Brings atomes to what records say, in as few commits as the limits allow. What is so already makes
@@ -50,15 +39,7 @@ impl ReplicaDb {
         if !dry_run {
             return self.step(|db| db.seed_records(owner, records, now));
         }
-        let counted = crate::sqlite::transact::atomically(self, |db| {
-            let reply = db.seed_records(owner, records, now);
-            Err::<(), _>(reply.map_or_else(Undone::Failed, Undone::Counted))
-        });
-        match counted {
-            Err(Undone::Counted(reply)) => Ok(reply),
-            Err(Undone::Failed(error)) => Err(error),
-            Ok(()) => Err(Fault::Defect("a dry run was kept".to_owned()).into()),
-        }
+        on_trial(self, |db| db.seed_records(owner, records, now))
     }
 
     fn seed_records(

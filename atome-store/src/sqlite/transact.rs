@@ -70,6 +70,22 @@ pub(crate) fn atomically<D: Stored, T, E: From<Fault>>(
     done
 }
 
+/// Runs an operation for its answer alone: nothing of what it writes is kept.
+pub(crate) fn on_trial<D: Stored, T, E: From<Fault>>(
+    db: &mut D,
+    operation: impl FnOnce(&mut D) -> Result<T, E>,
+) -> Result<T, E> {
+    atomically(db, |db| {
+        let before = db.memory();
+        db.base().execute("SAVEPOINT trial")?;
+        let answer = operation(db)?;
+        db.base().execute("ROLLBACK TO trial")?;
+        db.base().execute("RELEASE trial")?;
+        db.restore(before);
+        Ok(answer)
+    })
+}
+
 fn enter(base: &Base) -> Result<(), Fault> {
     match base.open {
         Open::Nothing => base.execute("BEGIN IMMEDIATE"),
