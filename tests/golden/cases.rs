@@ -159,13 +159,15 @@ fn feed() -> Vec<Case> {
         head: 42,
     };
     let page = Snapshot {
-        first: true,
+        since: 40,
+        page: 0,
         states: vec![RawState::encode(&state()).unwrap()],
         total: 2,
         end: None,
     };
     let last_page = Snapshot {
-        first: false,
+        since: 40,
+        page: 1,
         states: Vec::new(),
         total: 2,
         end: Some(SnapshotEnd {
