@@ -51,7 +51,7 @@ pub(crate) fn after_step(world: &World) {
         durable_before_ack(world, machine);
         bounded(world, machine);
     }
-    if world.steps() % 16 == 0 {
+    if world.steps().is_multiple_of(16) {
         for account in &world.accounts {
             gapless_replica(world, *account);
         }

@@ -6,6 +6,16 @@
 //! all faults end, everything must come to the same. A seed that fails prints itself and the path of a
 //! file with every step that led there.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "a world that cannot go on has failed, and says where; its numbers are small"
+)]
+
 mod check;
 mod hub;
 mod machine;

@@ -72,7 +72,12 @@ impl World {
                 session::Effect::Close => {
                     self.hub.sides.remove(&id);
                 }
-                effect => {
+                effect @ (session::Effect::Position { .. }
+                | session::Effect::Admit { .. }
+                | session::Effect::ReadFeed { .. }
+                | session::Effect::ReadStates { .. }
+                | session::Effect::ReadChanged { .. }
+                | session::Effect::ReadDigest) => {
                     if let Some(side) = self.hub.sides.get_mut(&id) {
                         side.todo.push_back(effect);
                     }
