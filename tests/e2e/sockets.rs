@@ -69,26 +69,39 @@ fn junk_on_the_socket_harms_nobody() {
         head("POST /v1/commits HTTP/1.1\nhost: a\ncontent-length: 99999999999\n\n"),
         head("POST /v1/commits HTTP/1.1\nhost: a\ncontent-length: 9\n\n{\"nonsens"),
         head("POST /v1/commits HTTP/1.1\nhost: a\ntransfer-encoding: chunked\n\nzz\n"),
-        head("GET /v1/atomes/%ff%00 HTTP/1.1\nhost: a\nconnection: close\n\n"),
-        head("GET /no/such/path HTTP/1.1\nhost: a\nconnection: close\n\n"),
     ];
     for bytes in &junk {
-        let answer = say(&machine.socket(), bytes);
+        let answer = say(&machine.socket(), bytes, true);
         assert!(!answer.starts_with("HTTP/1.1 2"), "{answer}");
+    }
+    for (path, code) in [
+        ("/v1/atomes/%ff%00", "bad_request"),
+        ("/no/such/path", "not_found"),
+        ("/v1/atomes?limit=x", "bad_request"),
+        ("/v1/atomes?nonsense=1", "bad_request"),
+    ] {
+        let request = head(&format!(
+            "GET {path} HTTP/1.1\nhost: a\nconnection: close\n\n"
+        ));
+        let answer = say(&machine.socket(), &request, false);
+        let code = format!("\"code\":\"{code}\"");
+        assert!(answer.contains(&code), "{path}: {answer}");
     }
     run(&machine, &["create", "task", "--key", "tasks/1"]);
     assert!(machine.running().is_some());
 }
 
-/// Says something, hears what comes until the other end has enough or has nothing to say.
-fn say(socket: &Path, bytes: &[u8]) -> String {
+/// Says something and hears what comes until the daemon closes; `hang_up` says that no more will come.
+fn say(socket: &Path, bytes: &[u8], hang_up: bool) -> String {
     let mut stream = UnixStream::connect(socket).must();
     stream
         .set_read_timeout(Some(Duration::from_secs(20)))
         .must();
     // The daemon may hang up in the middle of it.
     let _sent = stream.write_all(bytes);
-    let _closed = stream.shutdown(std::net::Shutdown::Write);
+    if hang_up {
+        let _closed = stream.shutdown(std::net::Shutdown::Write);
+    }
     let mut answer = Vec::new();
     let _heard = stream.read_to_end(&mut answer);
     String::from_utf8_lossy(&answer).into_owned()
