@@ -7,9 +7,6 @@ use atome_proto::runtime::RuntimeDeclaration;
 
 use crate::secrets::replace_file;
 
-/// The file's name, beside the socket.
-const FILE_NAME: &str = "atomed.json";
-
 /// The declaration of a daemon that is ready; gone when it is dropped.
 #[derive(Debug)]
 pub struct Declared {
@@ -17,7 +14,7 @@ pub struct Declared {
 }
 
 /// Writes the declaration, with this process's number, into systemd's runtime directory or else the
-/// socket's folder.
+/// socket's folder, under the socket's name: `atomed.json` for `atomed.sock`.
 ///
 /// # Errors
 ///
@@ -30,7 +27,8 @@ pub fn declare(
     let folder = runtime_dir
         .or_else(|| socket.parent())
         .ok_or(io::ErrorKind::NotFound)?;
-    let path = folder.join(FILE_NAME);
+    let path = folder.join(socket.file_name().ok_or(io::ErrorKind::NotFound)?);
+    let path = path.with_extension("json");
     let declaration = RuntimeDeclaration {
         pid: Some(std::process::id()),
         ..declaration.clone()

@@ -300,6 +300,7 @@ impl Replica {
 
     pub(super) fn on_sync_now(&mut self, now: Now) {
         self.link.asked = true;
+        self.link.backoff.reset();
         if matches!(self.link.state, State::Closed(_)) {
             self.link.state = State::Closed(Some(now.mono_ms));
         }

@@ -1,6 +1,5 @@
 //! Waiting until a store is as the hub is: never a yes before it is true.
 
-use atome_proto::local::v1::Mode;
 use atome_proto::sync::v1::Ping;
 
 use crate::clock::Now;
@@ -70,9 +69,8 @@ impl Replica {
             asked: false,
             head: None,
         });
-        if self.schedule.mode != Mode::Live {
-            self.on_sync_now(now);
-        }
+        // Someone waits now: that is a wish for an attempt now, and for soon ones after it.
+        self.on_sync_now(now);
     }
 
     /// Asks the hub for its head on behalf of new waits, and answers those whose time has come.

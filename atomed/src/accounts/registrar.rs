@@ -75,7 +75,7 @@ impl Accounts {
             };
             tokio::select! {
                 () = timer => {}
-                () = self.0.register_now.notified() => {}
+                () = self.0.register_now.notified() => backoff.reset(),
                 () = stop.ordered() => return,
             }
         }

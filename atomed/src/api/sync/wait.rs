@@ -24,6 +24,8 @@ pub(crate) async fn wait(mut asked: Asked<'_>) -> Handled {
         Some(ms) => Some(Duration::from_millis(ms)),
     };
     let sync = driver(&account)?;
+    // Whoever waits wishes for an attempt now.
+    asked.shared.accounts.register_now();
     let waited = sync.wait().await?;
     let stop = asked.shared.stop.clone();
     let position = tokio::select! {
