@@ -16,11 +16,11 @@ pub(crate) mod value;
 
 use migrate::Kind;
 
-/// Bytes of a page. Larger than SQLite's 4096: states of a few hundred bytes stand in the tree's own
-/// pages, several on each, and a tree of a million of them is a level lower.
-const PAGE_LEN: u32 = 8192;
-/// Pages in the WAL from which on a commit also checkpoints: 16 MiB, a few seconds of bulk writing.
-const CHECKPOINT_PAGES: u32 = 2000;
+/// Bytes of a page: a write of one small commit touches a handful of them, and each goes to the WAL whole.
+const PAGE_LEN: u32 = 4096;
+/// Pages in the WAL from which on a commit also checkpoints: 16 MiB, so that a page that is written again
+/// and again goes to the file once.
+const CHECKPOINT_PAGES: u32 = 4096;
 /// To how many bytes the WAL's file is cut back after a checkpoint.
 const WAL_LEN_KEPT: u32 = 32 << 20;
 /// Memory for pages, in KiB: of the one connection that writes, and of each that reads.

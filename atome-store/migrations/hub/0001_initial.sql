@@ -1,4 +1,5 @@
--- The hub. Every table that grows has the account first in its key.
+-- The hub. Every table that grows has the account first in its key; where an id stands before it, that is
+-- only the place in the file (bodies are appended, and the keys stand by themselves, small).
 -- 64-bit ids and numbers are kept as SQLite integers of the same bits; ids as the 16 bytes of their UUID;
 -- stamps as 16 bytes that sort as stamps do; commits, verdicts and states as the JSON that travels.
 
@@ -49,6 +50,7 @@ CREATE TABLE replicas (
 ) WITHOUT ROWID;
 
 CREATE TABLE commits (
+    id      INTEGER PRIMARY KEY,
     account BLOB    NOT NULL,    -- the author
     replica INTEGER NOT NULL,
     number  INTEGER NOT NULL,
@@ -56,19 +58,17 @@ CREATE TABLE commits (
     claimed BLOB,                -- the stamp that it came with, where it was given another
     stamp   BLOB,                -- the stamp that it was given, where it came with another
     verdict TEXT,                -- JSON of sync::v1::Ruling, where it was not plainly accepted
-    body    TEXT,                -- absent where it was refused
-    PRIMARY KEY (account, replica, number)
-) WITHOUT ROWID;
+    body    TEXT                 -- absent where it was refused
+);
+CREATE UNIQUE INDEX commits_by_number ON commits (account, replica, number);
 CREATE INDEX commits_by_claim ON commits (account, claimed) WHERE claimed IS NOT NULL;
 CREATE INDEX commits_by_verdict ON commits (account, replica, number) WHERE verdict IS NOT NULL;
 
 -- What an account may see, in the order in which the hub accepted it.
 CREATE TABLE feed (
-    account BLOB    NOT NULL,    -- the reader
-    number  INTEGER NOT NULL,
-    author  BLOB    NOT NULL,    -- with replica and commit_number: the key of commits
-    replica INTEGER NOT NULL,
-    commit_number INTEGER NOT NULL,
+    account   BLOB    NOT NULL,  -- the reader
+    number    INTEGER NOT NULL,
+    commit_id INTEGER NOT NULL,  -- commits.id
     PRIMARY KEY (account, number)
 ) WITHOUT ROWID;
 
@@ -81,12 +81,13 @@ CREATE TABLE touched (
 ) WITHOUT ROWID;
 
 CREATE TABLE states (
+    id      INTEGER PRIMARY KEY,
     account BLOB    NOT NULL,
     atome   BLOB    NOT NULL,
     made    INTEGER NOT NULL,    -- the feed number of the first commit that touches it
-    body    TEXT    NOT NULL,
-    PRIMARY KEY (account, atome)
-) WITHOUT ROWID;
+    body    TEXT    NOT NULL
+);
+CREATE UNIQUE INDEX states_by_atome ON states (account, atome);
 
 -- The digest and the number of the atomes that an account sees, by bucket.
 CREATE TABLE digests (

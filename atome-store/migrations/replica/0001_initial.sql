@@ -44,20 +44,26 @@ CREATE TABLE touched (
     PRIMARY KEY (atome, commit_id)
 ) WITHOUT ROWID;
 
--- Current states. A snapshot is gathered in the next generation, which one update then makes the current.
-CREATE TABLE states (
+-- The atomes, by id: a small row each, since ids made from external keys come in no order. A snapshot is
+-- gathered in the next generation, which one update then makes the current.
+CREATE TABLE atomes (
     gen     INTEGER NOT NULL,
     atome   BLOB    NOT NULL,
+    state   INTEGER NOT NULL,    -- states.id
+    deleted INTEGER NOT NULL,
     type    TEXT    NOT NULL,
     parent  BLOB,
-    deleted INTEGER NOT NULL,
-    made    INTEGER,             -- one commit that touches it, mostly the one that made it
-    body    TEXT    NOT NULL,
-    base    TEXT,                -- what a snapshot brought; '' where that is the body itself
     PRIMARY KEY (gen, atome)
 ) WITHOUT ROWID;
-CREATE INDEX states_by_type ON states (gen, type);
-CREATE INDEX states_by_parent ON states (gen, parent) WHERE parent IS NOT NULL;
+CREATE INDEX atomes_by_parent ON atomes (gen, parent) WHERE parent IS NOT NULL;
+
+-- Their states, in the order in which they came.
+CREATE TABLE states (
+    id   INTEGER PRIMARY KEY,
+    made INTEGER,                -- one commit that touches the atome, mostly the one that made it
+    body TEXT    NOT NULL,
+    base TEXT                    -- what a snapshot brought; '' where that is the body itself
+);
 
 -- The digest of each generation, by bucket.
 CREATE TABLE digests (

@@ -268,7 +268,7 @@ impl<'c> Admission<'c> {
         });
         self.head += 1;
         self.last = commit.stamp.time;
-        self.insert(
+        let id = self.insert(
             commit.number,
             content,
             Some(raw.as_str()),
@@ -279,16 +279,8 @@ impl<'c> Admission<'c> {
             self.restamped.insert(*came, commit.stamp);
         }
         self.connection
-            .prepare_cached(
-                "INSERT INTO feed (account, number, author, replica, commit_number) \
-                 VALUES (?1, ?2, ?1, ?3, ?4)",
-            )?
-            .execute(params![
-                Db(self.account),
-                Db(self.head),
-                Db(self.replica),
-                Db(commit.number)
-            ])?;
+            .prepare_cached("INSERT INTO feed (account, number, commit_id) VALUES (?, ?, ?)")?
+            .execute(params![Db(self.account), Db(self.head), id])?;
         self.sheaf.add(commit, self.head)?;
         Ok(clamped)
     }
@@ -300,7 +292,7 @@ impl<'c> Admission<'c> {
         body: Option<&str>,
         verdict: Option<&Ruling>,
         restamped: Option<(Stamp, Stamp)>,
-    ) -> Result<(), HubError> {
+    ) -> Result<i64, HubError> {
         let verdict = verdict.map(serde_json::to_string).transpose()?;
         self.connection
             .prepare_cached(
@@ -317,7 +309,7 @@ impl<'c> Admission<'c> {
                 verdict,
                 body,
             ])?;
-        Ok(())
+        Ok(self.connection.last_insert_rowid())
     }
 
     /// Writes what the commits came to.

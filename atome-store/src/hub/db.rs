@@ -71,6 +71,18 @@ impl HubDb {
         })
     }
 
+    /// A copy, as from a backup.
+    #[cfg(test)]
+    pub(crate) fn copy(&self) -> Self {
+        let mut to = rusqlite::Connection::open_in_memory().unwrap();
+        let backup = rusqlite::backup::Backup::new(&self.base.connection, &mut to).unwrap();
+        backup
+            .run_to_completion(1_000, std::time::Duration::ZERO, None)
+            .unwrap();
+        drop(backup);
+        Self::with(Base::new(to)).unwrap()
+    }
+
     /// Where the heads of feeds are told.
     pub(super) fn fanout(&self) -> Arc<Fanout> {
         Arc::clone(&self.fanout)

@@ -61,10 +61,9 @@ pub(super) fn read(
     };
     // Its own commits a replica has: their bodies are not even read.
     let mut statement = connection.prepare_cached(
-        "SELECT f.number, f.replica = ?2, f.commit_number, CASE WHEN f.replica = ?2 THEN NULL ELSE \
-         (SELECT c.body FROM commits c WHERE c.account = f.author AND c.replica = f.replica \
-         AND c.number = f.commit_number) END \
-         FROM feed f WHERE f.account = ?1 AND f.number > ?3 ORDER BY f.number",
+        "SELECT f.number, c.replica = ?2, c.number, iif(c.replica = ?2, NULL, c.body) \
+         FROM feed f JOIN commits c ON c.id = f.commit_id \
+         WHERE f.account = ?1 AND f.number > ?3 ORDER BY f.number",
     )?;
     let mut rows = statement.query(params![Db(reader.account), Db(reader.replica), Db(after)])?;
     let mut len = 0;

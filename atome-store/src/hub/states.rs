@@ -92,8 +92,7 @@ pub(super) fn changed(
         number: position.number,
     };
     let mut statement = connection.prepare_cached(
-        "SELECT f.number, c.body FROM feed f JOIN commits c ON c.account = f.author \
-         AND c.replica = f.replica AND c.number = f.commit_number \
+        "SELECT f.number, c.body FROM feed f JOIN commits c ON c.id = f.commit_id \
          WHERE f.account = ? AND f.number > ? ORDER BY f.number",
     )?;
     let mut rows = statement.query(params![Db(account), Db(since)])?;

@@ -16,6 +16,9 @@ use crate::sqlite::value::Db;
 
 /// What the store has of an atome.
 struct Stored {
+    /// Where its state stands.
+    id: i64,
+    deleted: bool,
     type_name: String,
     parent: Option<AtomeId>,
     /// Its digest, once the atome was changed.
@@ -117,8 +120,6 @@ impl<'c> Bench<'c> {
         Ok(())
     }
 
-    /// The greatest stamps of the atomes, as far as they are worked on, need no look: see `Head::seen`.
-    ///
     /// Writes what changed, and what that does to the digest.
     pub(super) fn finish(self) -> Result<(), StoreError> {
         let mut buckets: BTreeMap<u8, Digest> = BTreeMap::new();
@@ -144,16 +145,19 @@ impl<'c> Bench<'c> {
 
 fn load(connection: &Connection, generation: i64, atome: AtomeId) -> Result<Slot, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT type, parent, made, body FROM states WHERE gen = ? AND atome = ?",
+        "SELECT s.id, a.deleted, a.type, a.parent, s.made, s.body \
+         FROM atomes a JOIN states s ON s.id = a.state WHERE a.gen = ? AND a.atome = ?",
     )?;
     let found = statement.query_row(params![generation, Db(atome)], |row| {
         let stored = Stored {
-            type_name: row.get(0)?,
-            parent: row.get::<_, Option<Db<_>>>(1)?.map(|Db(parent)| parent),
+            id: row.get(0)?,
+            deleted: row.get(1)?,
+            type_name: row.get(2)?,
+            parent: row.get::<_, Option<Db<_>>>(3)?.map(|Db(parent)| parent),
             digest: None,
         };
-        let made: Option<Db<u64>> = row.get(2)?;
-        Ok((stored, made.map(|Db(made)| made), row.get::<_, String>(3)?))
+        let made: Option<Db<u64>> = row.get(4)?;
+        Ok((stored, made.map(|Db(made)| made), row.get::<_, String>(5)?))
     });
     let mut slot = Slot {
         stored: None,
@@ -176,60 +180,101 @@ fn save(
     atome: AtomeId,
     slot: Slot,
 ) -> Result<(), StoreError> {
-    let made = slot.made.map(Db);
-    let base = slot.base.as_ref().map(RawState::as_str);
     let Some(state) = slot.state else {
         // Nothing is left of it but its past.
-        connection
-            .prepare_cached("DELETE FROM states WHERE gen = ? AND atome = ?")?
-            .execute(params![generation, Db(atome)])?;
+        if let Some(stored) = slot.stored {
+            remove(connection, generation, atome, stored.id)?;
+        }
         return slot
             .made
             .map_or(Ok(()), |made| note(connection, atome, made));
     };
     let body = RawState::encode(&state)?;
-    let body = body.as_str();
+    let base = slot.base.as_ref().map(RawState::as_str);
+    let Some(stored) = slot.stored else {
+        insert(
+            connection,
+            generation,
+            &state,
+            slot.made,
+            body.as_str(),
+            base,
+        )?;
+        return Ok(());
+    };
+    connection
+        .prepare_cached(
+            "UPDATE states SET made = ?2, body = ?3, \
+             base = coalesce(?4, iif(base = '', body, base)) WHERE id = ?1",
+        )?
+        .execute(params![stored.id, slot.made.map(Db), body.as_str(), base])?;
     let (type_name, parent, deleted) = (state.type_name(), state.parent(), state.is_deleted());
-    match slot.stored {
-        None => connection
+    if stored.type_name != type_name || stored.parent != parent || stored.deleted != deleted {
+        connection
             .prepare_cached(
-                "INSERT INTO states (gen, atome, type, parent, deleted, made, body, base) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            )?
-            .execute(params![
-                generation,
-                Db(atome),
-                type_name,
-                parent.map(Db),
-                deleted,
-                made,
-                body,
-                base
-            ])?,
-        // What is not named here is not touched in the indexes.
-        Some(stored) if stored.type_name == type_name && stored.parent == parent => connection
-            .prepare_cached(
-                "UPDATE states SET deleted = ?3, made = ?4, body = ?5, \
-                 base = coalesce(?6, iif(base = '', body, base)) WHERE gen = ?1 AND atome = ?2",
-            )?
-            .execute(params![generation, Db(atome), deleted, made, body, base])?,
-        Some(_) => connection
-            .prepare_cached(
-                "UPDATE states SET deleted = ?3, made = ?4, body = ?5, \
-                 base = coalesce(?6, iif(base = '', body, base)), type = ?7, parent = ?8 \
+                "UPDATE atomes SET deleted = ?3, type = ?4, parent = ?5 \
                  WHERE gen = ?1 AND atome = ?2",
             )?
             .execute(params![
                 generation,
                 Db(atome),
                 deleted,
-                made,
-                body,
-                base,
                 type_name,
                 parent.map(Db)
-            ])?,
-    };
+            ])?;
+    }
+    Ok(())
+}
+
+/// Adds an atome that is not there; whether it was not.
+pub(super) fn insert(
+    connection: &Connection,
+    generation: i64,
+    state: &AtomeState,
+    made: Option<u64>,
+    body: &str,
+    base: Option<&str>,
+) -> Result<bool, StoreError> {
+    connection
+        .prepare_cached("INSERT INTO states (made, body, base) VALUES (?, ?, ?)")?
+        .execute(params![made.map(Db), body, base])?;
+    let id = connection.last_insert_rowid();
+    let inserted = connection
+        .prepare_cached(
+            "INSERT INTO atomes (gen, atome, state, deleted, type, parent) VALUES (?, ?, ?, ?, ?, ?) \
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            generation,
+            Db(state.atome),
+            id,
+            state.is_deleted(),
+            state.type_name(),
+            state.parent().map(Db)
+        ])?
+        > 0;
+    if !inserted {
+        remove_state(connection, id)?;
+    }
+    Ok(inserted)
+}
+
+fn remove(
+    connection: &Connection,
+    generation: i64,
+    atome: AtomeId,
+    id: i64,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM atomes WHERE gen = ? AND atome = ?")?
+        .execute(params![generation, Db(atome)])?;
+    remove_state(connection, id)
+}
+
+fn remove_state(connection: &Connection, id: i64) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM states WHERE id = ?")?
+        .execute([id])?;
     Ok(())
 }
 

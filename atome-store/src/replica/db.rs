@@ -1,16 +1,19 @@
 //! The replica store itself, synchronous, on one connection.
 
 use std::path::Path;
+use std::time::Duration;
 
 use atome_engine::clock::{Clock, Now};
 use atome_engine::replica::Position;
 use atome_proto::local::v1::SetMode;
 use atome_proto::stamp::HybridTime;
 use atome_proto::{AccountId, Epoch, HubId, ReplicaId};
+use rusqlite::Connection;
+use rusqlite::backup::Backup;
 use tokio::sync::watch;
 
 use super::head::Head;
-use crate::error::{OpenError, StoreError};
+use crate::error::{Fault, OpenError, StoreError};
 use crate::sqlite::migrate::REPLICA;
 use crate::sqlite::transact::{Base, Stored, atomically};
 use crate::sqlite::{self, Durability};
@@ -55,6 +58,31 @@ impl ReplicaDb {
     pub fn open_in_memory(account: AccountId, fresh: ReplicaId) -> Result<Self, OpenError> {
         let base = Base::new(sqlite::open_in_memory(&REPLICA)?);
         Self::with(base, Path::new(":memory:"), account, fresh)
+    }
+
+    /// A copy of the store in memory, as of a disk image: for tests and simulations.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub fn copy_in_memory(&self) -> Result<Self, OpenError> {
+        let copy = || -> Result<Connection, rusqlite::Error> {
+            let mut to = Connection::open_in_memory()?;
+            Backup::new(&self.base.connection, &mut to)?.run_to_completion(
+                1_000,
+                Duration::ZERO,
+                None,
+            )?;
+            Ok(to)
+        };
+        let path = Path::new(":memory:");
+        let copied = copy().map_err(|error| OpenError::of(path, Fault::from(error)))?;
+        Self::with(
+            Base::new(copied),
+            path,
+            self.head.account,
+            self.head.replica,
+        )
     }
 
     fn with(

@@ -71,7 +71,8 @@ fn spool(connection: &Connection, folder: &Path) -> Result<(File, u64), StoreErr
     let mut to = BufWriter::new(&file);
     let mut len = 0;
     let mut statement = connection.prepare_cached(
-        "SELECT body FROM states WHERE gen = (SELECT gen FROM replica) ORDER BY atome",
+        "SELECT s.body FROM atomes a JOIN states s ON s.id = a.state \
+         WHERE a.gen = (SELECT gen FROM replica) ORDER BY a.atome",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {

@@ -232,8 +232,8 @@ fn of_echo(
     change: u64,
 ) -> Result<BTreeMap<AtomeId, ChangeKind>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT e.atome, EXISTS (SELECT 1 FROM states s WHERE s.gen = (SELECT gen FROM replica) \
-         AND s.atome = e.atome) FROM echoes e WHERE e.change = ?",
+        "SELECT e.atome, EXISTS (SELECT 1 FROM atomes a WHERE a.gen = (SELECT gen FROM replica) \
+         AND a.atome = e.atome) FROM echoes e WHERE e.change = ?",
     )?;
     let rows = statement.query_map(params![Db(change)], |row| {
         let is_there: bool = row.get(1)?;

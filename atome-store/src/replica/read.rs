@@ -20,7 +20,9 @@ use crate::sqlite::value::Db;
 /// Bytes of states from which on a page ends: a page is as much as a frame.
 const PAGE_LEN: usize = 256 << 10;
 
-const CURRENT: &str = "gen = (SELECT gen FROM replica)";
+/// The atomes that count.
+const CURRENT: &str = "a.gen = (SELECT gen FROM replica)";
+const STATES: &str = "SELECT s.body FROM atomes a JOIN states s ON s.id = a.state";
 
 impl ReplicaDb {
     /// When the account syncs, and whether sync is paused.
@@ -133,7 +135,7 @@ pub(super) fn get(
     connection: &Connection,
     atome: AtomeId,
 ) -> Result<Option<AtomeState>, StoreError> {
-    let sql = format!("SELECT body FROM states WHERE {CURRENT} AND atome = ?");
+    let sql = format!("{STATES} WHERE {CURRENT} AND a.atome = ?");
     let mut statement = connection.prepare_cached(&sql)?;
     let body: Option<String> = statement
         .query_row([Db(atome)], |row| row.get(0))
@@ -161,7 +163,7 @@ pub(super) fn find_prefix(
     };
     let too_long = digits.len() > 32;
     let sql = format!(
-        "SELECT atome FROM states WHERE {CURRENT} AND atome BETWEEN ? AND ? ORDER BY atome LIMIT ?"
+        "SELECT a.atome FROM atomes a WHERE {CURRENT} AND a.atome BETWEEN ? AND ? ORDER BY a.atome LIMIT ?"
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let limit = if too_long { 0 } else { limit };
@@ -174,25 +176,25 @@ pub(super) fn find_prefix(
 }
 
 pub(super) fn scan(connection: &Connection, scan: &Scan) -> Result<Vec<AtomeState>, StoreError> {
-    let mut sql = format!("SELECT body FROM states WHERE {CURRENT} AND atome > ?");
+    let mut sql = format!("{STATES} WHERE {CURRENT} AND a.atome > ?");
     let after = scan.after.map_or(vec![], |after| after.as_bytes().to_vec());
     let mut values = vec![Sql::Blob(after)];
     match &scan.type_name {
         Some(type_name) => {
-            sql.push_str(" AND type = ?");
+            sql.push_str(" AND a.type = ?");
             values.push(Sql::Text(type_name.clone()));
         }
         // One whose making has not come yet is nothing to show.
-        None => sql.push_str(" AND type <> ''"),
+        None => sql.push_str(" AND a.type <> ''"),
     }
     if let Some(parent) = scan.parent {
-        sql.push_str(" AND parent = ?");
+        sql.push_str(" AND a.parent = ?");
         values.push(Sql::Blob(parent.as_bytes().to_vec()));
     }
     if !scan.deleted {
-        sql.push_str(" AND NOT deleted");
+        sql.push_str(" AND NOT a.deleted");
     }
-    sql.push_str(" ORDER BY atome LIMIT ?");
+    sql.push_str(" ORDER BY a.atome LIMIT ?");
     values.push(Sql::Integer(scan.limit.into()));
     states(connection, &sql, &values)
 }
@@ -236,8 +238,8 @@ pub(super) fn children(
     parent: Option<AtomeId>,
 ) -> Result<Vec<AtomeState>, StoreError> {
     let sql = match parent {
-        Some(_) => format!("SELECT atome FROM states WHERE {CURRENT} AND parent = ?"),
-        None => format!("SELECT atome FROM states WHERE {CURRENT} AND parent IS ?"),
+        Some(_) => format!("SELECT a.atome FROM atomes a WHERE {CURRENT} AND a.parent = ?"),
+        None => format!("SELECT a.atome FROM atomes a WHERE {CURRENT} AND a.parent IS ?"),
     };
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map([parent.map(Db)], |row| row.get::<_, Db<AtomeId>>(0))?;
@@ -262,9 +264,8 @@ pub(super) fn children(
 
 /// The atomes whose parents form rings: few, and mostly none. Reads the index of parents alone.
 fn in_rings(connection: &Connection) -> Result<Vec<AtomeId>, StoreError> {
-    let sql = format!(
-        "SELECT atome, parent FROM states WHERE {CURRENT} AND parent IS NOT NULL ORDER BY atome"
-    );
+    let sql =
+        format!("SELECT a.atome, a.parent FROM atomes a WHERE {CURRENT} AND a.parent IS NOT NULL");
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map([], |row| {
         Ok((
@@ -288,7 +289,7 @@ fn in_rings(connection: &Connection) -> Result<Vec<AtomeId>, StoreError> {
 pub(super) fn digest(connection: &Connection) -> Result<(u64, Buckets), StoreError> {
     let mut statement = connection.prepare_cached("SELECT coalesce(feed, 0) FROM replica")?;
     let feed = statement.query_row([], |row| row.get::<_, Db<u64>>(0))?.0;
-    let sql = format!("SELECT bucket, digest FROM digests WHERE {CURRENT}");
+    let sql = format!("SELECT a.bucket, a.digest FROM digests a WHERE {CURRENT}");
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map([], |row| {
         Ok((row.get::<_, u8>(0)?, row.get::<_, Db<Digest>>(1)?.0))

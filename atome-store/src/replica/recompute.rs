@@ -68,7 +68,8 @@ pub(super) fn baseline(
     atome: AtomeId,
 ) -> Result<Option<AtomeState>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT iif(base = '', body, base) FROM states WHERE gen = ? AND atome = ?",
+        "SELECT iif(s.base = '', s.body, s.base) FROM atomes a JOIN states s ON s.id = a.state \
+         WHERE a.gen = ? AND a.atome = ?",
     )?;
     let base = statement
         .query_row(params![generation, Db(atome)], |row| {

@@ -15,7 +15,7 @@ use atome_proto::state::{AtomeState, RawState};
 use atome_proto::sync::v1::{Snapshot, SnapshotEnd};
 use rusqlite::{Connection, params};
 
-use super::bench::{Bench, add_to_digest};
+use super::bench::{Bench, add_to_digest, insert};
 use super::head::Head;
 use super::recompute::{add_versions, baseline, replay};
 use super::{ReplicaDb, ack, timeline};
@@ -76,7 +76,7 @@ impl ReplicaDb {
             let mut parts = Bench::new(connection, staged);
             for (state, raw, digest) in page.states {
                 seen = seen.max(state.updated.time);
-                if insert(connection, staged, &state, &raw)? {
+                if insert(connection, staged, &state, None, raw.as_str(), Some(""))? {
                     let [.., bucket] = *state.atome.as_bytes();
                     let sum = buckets.entry(bucket).or_default();
                     *sum = sum.plus(digest);
@@ -133,7 +133,7 @@ impl ReplicaDb {
         let mut statement = self
             .base
             .connection
-            .prepare_cached("SELECT atome FROM states WHERE gen = ? LIMIT ?")?;
+            .prepare_cached("SELECT atome FROM atomes WHERE gen = ? LIMIT ?")?;
         let rows = statement.query_map(params![self.head.generation + 1, TOLD_MAX + 1], |row| {
             row.get::<_, Db<AtomeId>>(0)
         })?;
@@ -152,7 +152,8 @@ impl ReplicaDb {
         connection
             .prepare_cached(
                 "INSERT OR IGNORE INTO touched (atome, commit_id) \
-                 SELECT atome, made FROM states WHERE gen = ? AND made IS NOT NULL",
+                 SELECT a.atome, s.made FROM atomes a JOIN states s ON s.id = a.state \
+                 WHERE a.gen = ? AND s.made IS NOT NULL",
             )?
             .execute([old])?;
         clear(connection, old)?;
@@ -201,14 +202,9 @@ impl ReplicaDb {
             after = Some(last);
             join_atomes(connection, &self.head, &page)?;
         }
-        // What is not here yet moves as it is.
+        // What is not here yet moves as it is; what was joined has no row there any more.
         connection
-            .prepare_cached(
-                "INSERT INTO states (gen, atome, type, parent, deleted, made, body, base) \
-                 SELECT ?1, atome, type, parent, deleted, made, body, base FROM states s \
-                 WHERE gen = ?2 AND NOT EXISTS \
-                 (SELECT 1 FROM states c WHERE c.gen = ?1 AND c.atome = s.atome)",
-            )?
+            .prepare_cached("UPDATE atomes SET gen = ? WHERE gen = ?")?
             .execute([current, staged])?;
         let mut sums =
             connection.prepare_cached("SELECT bucket, digest FROM digests WHERE gen = ?")?;
@@ -237,8 +233,8 @@ fn join_atomes(connection: &Connection, head: &Head, page: &[AtomeId]) -> Result
         };
         // Out of the staged digest, of which the rest is added as a whole.
         gone.put(*atome, None)?;
-        let ours = bench.state(*atome)?;
-        if ours.is_some_and(|ours| join(ours.clone(), &theirs) == *ours) {
+        // What merely hides theirs may yet be refused, or clamped; what is the same cannot.
+        if bench.state(*atome)? == Some(&theirs) {
             continue;
         }
         let base = match baseline(connection, head.generation, *atome)? {
@@ -261,8 +257,8 @@ fn overlap(
     after: Option<AtomeId>,
 ) -> Result<Vec<AtomeId>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT atome FROM states s WHERE gen = ?1 AND atome > coalesce(?2, x'') AND EXISTS \
-         (SELECT 1 FROM states c WHERE c.gen = ?1 - 1 AND c.atome = s.atome) ORDER BY atome LIMIT ?3",
+        "SELECT atome FROM atomes s WHERE gen = ?1 AND atome > coalesce(?2, x'') AND EXISTS \
+         (SELECT 1 FROM atomes c WHERE c.gen = ?1 - 1 AND c.atome = s.atome) ORDER BY atome LIMIT ?3",
     )?;
     let rows = statement.query_map(params![staged, after.map(Db), JOINED_AT_ONCE], |row| {
         row.get::<_, Db<AtomeId>>(0)
@@ -274,38 +270,18 @@ fn overlap(
 
 fn has_rows(connection: &Connection, generation: i64) -> Result<bool, StoreError> {
     let mut statement =
-        connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM states WHERE gen = ?)")?;
+        connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM atomes WHERE gen = ?)")?;
     Ok(statement.query_row([generation], |row| row.get(0))?)
 }
 
 /// Drops a generation.
 fn clear(connection: &Connection, generation: i64) -> Result<(), StoreError> {
-    for table in ["states", "digests"] {
-        connection
-            .prepare_cached(&format!("DELETE FROM {table} WHERE gen = ?"))?
-            .execute([generation])?;
+    for sql in [
+        "DELETE FROM states WHERE id IN (SELECT state FROM atomes WHERE gen = ?)",
+        "DELETE FROM atomes WHERE gen = ?",
+        "DELETE FROM digests WHERE gen = ?",
+    ] {
+        connection.prepare_cached(sql)?.execute([generation])?;
     }
     Ok(())
-}
-
-/// Adds a staged state; whether it is the first of its atome.
-fn insert(
-    connection: &Connection,
-    staged: i64,
-    state: &AtomeState,
-    raw: &RawState,
-) -> Result<bool, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO states (gen, atome, type, parent, deleted, made, body, base) \
-         VALUES (?, ?, ?, ?, ?, NULL, ?, '') ON CONFLICT DO NOTHING",
-    )?;
-    let inserted = statement.execute(params![
-        staged,
-        Db(state.atome),
-        state.type_name(),
-        state.parent().map(Db),
-        state.is_deleted(),
-        raw.as_str()
-    ])?;
-    Ok(inserted > 0)
 }

@@ -184,7 +184,8 @@ fn settle(dbs: &mut [ReplicaDb], hub: &mut HubDb) {
 }
 
 fn states(db: &ReplicaDb) -> BTreeMap<AtomeId, AtomeState> {
-    let sql = "SELECT body FROM states WHERE gen = (SELECT gen FROM replica)";
+    let sql = "SELECT s.body FROM atomes a JOIN states s ON s.id = a.state \
+               WHERE a.gen = (SELECT gen FROM replica)";
     let mut statement = db.base.connection.prepare(sql).unwrap();
     let bodies = statement
         .query_map([], |row| row.get::<_, String>(0))
@@ -201,7 +202,7 @@ fn check(db: &ReplicaDb) {
     let states = states(db);
     let mut bench = Bench::new(connection, db.head.generation);
     let mut statement = connection
-        .prepare("SELECT DISTINCT atome FROM touched UNION SELECT atome FROM states")
+        .prepare("SELECT atome FROM touched UNION SELECT atome FROM atomes")
         .unwrap();
     let rows = statement.query_map([], |row| row.get::<_, crate::sqlite::value::Db<_>>(0));
     let atomes = rows.unwrap().map(|row| row.unwrap().0).collect();
@@ -222,6 +223,11 @@ fn check(db: &ReplicaDb) {
         format!("{:?}", db.head),
         "what is in memory is what is kept"
     );
+    let count = |table: &str| -> i64 {
+        let sql = format!("SELECT count(*) FROM {table}");
+        connection.query_row(&sql, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(count("atomes"), count("states"), "no state is left behind");
     for (state, row) in states.values().zip(rows_of(db)) {
         assert_eq!(row, (state.type_name(), state.parent(), state.is_deleted()));
     }
@@ -230,7 +236,7 @@ fn check(db: &ReplicaDb) {
 type RowOf = (String, Option<AtomeId>, bool);
 
 fn rows_of(db: &ReplicaDb) -> Vec<RowOf> {
-    let sql = "SELECT type, parent, deleted FROM states WHERE gen = (SELECT gen FROM replica) \
+    let sql = "SELECT type, parent, deleted FROM atomes WHERE gen = (SELECT gen FROM replica) \
                ORDER BY atome";
     let mut statement = db.base.connection.prepare(sql).unwrap();
     let rows = statement.query_map([], |row| {

@@ -90,8 +90,8 @@ pub(super) fn remove(connection: &Connection, kept: &Kept) -> Result<(), StoreEr
             .execute(params![Db(change.atome), Db(kept.id)])?;
         connection
             .prepare_cached(
-                "UPDATE states SET made = NULL WHERE gen = (SELECT gen FROM replica) AND atome = ? \
-                 AND made = ?",
+                "UPDATE states SET made = NULL WHERE made = ?2 AND id = \
+                 (SELECT state FROM atomes WHERE gen = (SELECT gen FROM replica) AND atome = ?1)",
             )?
             .execute(params![Db(change.atome), Db(kept.id)])?;
     }
@@ -163,8 +163,8 @@ pub(super) fn ids_after(
 /// The ids of the commits that touch an atome, in their local order.
 pub(super) fn touching(connection: &Connection, atome: AtomeId) -> Result<Vec<u64>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT made FROM states WHERE gen = (SELECT gen FROM replica) AND atome = ?1 \
-         AND made IS NOT NULL \
+        "SELECT s.made FROM atomes a JOIN states s ON s.id = a.state \
+         WHERE a.gen = (SELECT gen FROM replica) AND a.atome = ?1 AND s.made IS NOT NULL \
          UNION SELECT commit_id FROM touched WHERE atome = ?1 ORDER BY 1",
     )?;
     let ids = statement.query_map([Db(atome)], |row| row.get::<_, Db<u64>>(0))?;
