@@ -1,10 +1,11 @@
 //! How fast the stores are on this machine: `cargo run --release -p atome-store --example rates [FOLDER]`.
 //!
-//! A first look, not the benchmark: figures a second, beside bare SQLite doing about the same writes.
+//! A first look, not the benchmark: figures a second, beside bare SQLite doing about the same writes, and
+//! the processor time of each, which does not depend on what else the machine does.
 
 use std::error::Error;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use atome_engine::clock::{BUILD_TIME_MS, Now};
 use atome_engine::draft::Draft;
@@ -68,14 +69,34 @@ fn draft(n: u64) -> Done<Draft> {
     Ok(draft)
 }
 
+/// When something began, by the clock and by the processor.
+#[derive(Clone, Copy)]
+struct Since {
+    clock: Instant,
+    processor: Duration,
+}
+
+impl Since {
+    fn now() -> Self {
+        Self {
+            clock: Instant::now(),
+            processor: processor(),
+        }
+    }
+}
+
+fn processor() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
 #[expect(clippy::print_stdout, reason = "it is what this program is for")]
 #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-fn tell(what: &str, count: u64, since: Instant) {
-    let seconds = since.elapsed().as_secs_f64();
-    println!(
-        "{what:<58} {:>10.0} /s   ({count} in {seconds:.2} s)",
-        count as f64 / seconds
-    );
+fn tell(what: &str, count: u64, since: Since) {
+    let seconds = since.clock.elapsed().as_secs_f64();
+    let each = (processor() - since.processor).as_secs_f64() * 1e6 / count as f64;
+    let rate = count as f64 / seconds;
+    println!("{what:<58} {rate:>9.0} /s  {each:>6.1} us each  ({count} in {seconds:.2} s)");
 }
 
 fn main() -> Done {
@@ -106,7 +127,7 @@ fn bare(folder: &Path) -> Done {
     )?;
     let mut n = 0;
     let mut rows = |count: u64, each: u64| -> Done {
-        let since = Instant::now();
+        let since = Since::now();
         for _ in 0..count / each {
             db.execute_batch("BEGIN")?;
             for _ in 0..each {
@@ -134,7 +155,7 @@ fn single(folder: &Path) -> Done {
     let path = folder.join("single.db");
     let mut db = ReplicaDb::open(&path, ANNA, ReplicaId(1), Durability::Full)?;
     let drafts = (0..SINGLE).map(draft).collect::<Done<Vec<_>>>()?;
-    let since = Instant::now();
+    let since = Since::now();
     for draft in drafts {
         db.write(ANNA, vec![draft], now(0))?;
     }
@@ -145,7 +166,7 @@ fn single(folder: &Path) -> Done {
 async fn together(folder: &Path) -> Done {
     let path = folder.join("together.db");
     let store = ReplicaStore::open(&path, ANNA, ReplicaId(1), Durability::Full)?;
-    let since = Instant::now();
+    let since = Since::now();
     let clients = (0..32).map(|client| {
         let store = store.clone();
         tokio::spawn(async move {
@@ -161,7 +182,7 @@ async fn together(folder: &Path) -> Done {
         client.await??;
     }
     tell("replica: durable writes of 32 clients", 32 * 500, since);
-    let since = Instant::now();
+    let since = Since::now();
     for n in 0..10_000 {
         store.get(id(n)).await?;
     }
@@ -178,7 +199,7 @@ fn seed(folder: &Path, key: bool) -> Done {
         .collect::<Done<Vec<_>>>()?;
     let with = if key { "by key" } else { "new ids" };
     for what in ["seed", "seed again"] {
-        let since = Instant::now();
+        let since = Since::now();
         for chunk in records.chunks(SEED_CHUNK_RECORDS) {
             db.seed(ANNA, chunk, false, now(0))?;
         }
@@ -234,7 +255,7 @@ fn sync(folder: &Path, what: &str, chunk: Option<usize>) -> Done {
     let folder = folder.join(if chunk.is_some() { "seeded" } else { "singly" });
     let mut a = writer(chunk)?;
     let mut hub = hub(&folder.join("hub.db"))?;
-    let since = Instant::now();
+    let since = Since::now();
     loop {
         let acked = a.position()?.acked;
         let commits = a.pending(acked, FRAME_ENTRIES_MAX, FRAME_LEN_TARGET)?;
@@ -246,7 +267,7 @@ fn sync(folder: &Path, what: &str, chunk: Option<usize>) -> Done {
     }
     tell(&format!("hub: admit, {what}"), RECORDS, since);
     let mut b = ReplicaDb::open(&folder.join("b.db"), ANNA, ReplicaId(2), Durability::Full)?;
-    let since = Instant::now();
+    let since = Since::now();
     loop {
         let after = b.position()?.feed();
         let batch = hub.feed(
@@ -263,7 +284,7 @@ fn sync(folder: &Path, what: &str, chunk: Option<usize>) -> Done {
     }
     tell(&format!("replica: feed and apply, {what}"), RECORDS, since);
     let mut c = ReplicaDb::open(&folder.join("c.db"), ANNA, ReplicaId(3), Durability::Full)?;
-    let since = Instant::now();
+    let since = Since::now();
     snapshot(&hub, &mut c)?;
     tell(
         &format!("replica: states, stage and install, {what}"),

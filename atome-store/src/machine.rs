@@ -5,6 +5,8 @@
 mod db;
 mod read;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use atome_proto::AccountId;
 use atome_proto::account::{DirectoryEntry, Secret};

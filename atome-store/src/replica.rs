@@ -14,6 +14,7 @@ mod apply;
 mod bench;
 mod db;
 mod export;
+mod family;
 mod fork;
 mod head;
 mod history;

@@ -1,9 +1,6 @@
 //! Reading a replica store. Each question is one statement, or one read transaction; none stays open.
 
-use std::collections::BTreeSet;
-
-use atome_engine::tree;
-use atome_proto::commit::{Key, RawCommit};
+use atome_proto::commit::RawCommit;
 use atome_proto::digest::{Buckets, Digest};
 use atome_proto::local::v1::{History, RefusedCommit, SetMode};
 use atome_proto::state::AtomeState;
@@ -13,7 +10,7 @@ use atome_proto::{AtomeId, ReplicaId};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, ToSql, params, params_from_iter};
 
-use super::{Changes, ReplicaDb, Scan, history, timeline};
+use super::{Changes, ReplicaDb, Scan, family, history, timeline};
 use crate::error::StoreError;
 use crate::sqlite::value::Db;
 
@@ -82,7 +79,7 @@ impl ReplicaDb {
     ///
     /// [`StoreError::Fault`].
     pub fn children(&self, parent: Option<AtomeId>) -> Result<Vec<AtomeState>, StoreError> {
-        children(&self.base.connection, parent)
+        family::children(&self.base.connection, parent)
     }
 
     /// The parent under which an atome stands, a ring of parents cut.
@@ -91,7 +88,7 @@ impl ReplicaDb {
     ///
     /// [`StoreError::Fault`].
     pub fn effective_parent(&self, atome: AtomeId) -> Result<Option<AtomeId>, StoreError> {
-        effective_parent(&self.base.connection, atome)
+        family::effective_parent(&self.base.connection, atome)
     }
 
     /// The versions of an atome, or of one of its particles, the oldest first.
@@ -216,73 +213,6 @@ fn states(
         page.push(serde_json::from_str(body)?);
     }
     Ok(page)
-}
-
-/// The parent under which an atome stands, a ring of parents cut.
-pub(super) fn effective_parent(
-    connection: &Connection,
-    atome: AtomeId,
-) -> Result<Option<AtomeId>, StoreError> {
-    tree::effective_parent(atome, |atome| {
-        let state = get(connection, atome)?;
-        Ok(state.and_then(|state| {
-            let parent = state.parent()?;
-            Some((parent, state.particles.get(Key::PARENT)?.stamp))
-        }))
-    })
-}
-
-/// The atomes that stand directly below another, or at the top, those deleted left out, by id.
-pub(super) fn children(
-    connection: &Connection,
-    parent: Option<AtomeId>,
-) -> Result<Vec<AtomeState>, StoreError> {
-    let sql = match parent {
-        Some(_) => format!("SELECT a.atome FROM atomes a WHERE {CURRENT} AND a.parent = ?"),
-        None => format!("SELECT a.atome FROM atomes a WHERE {CURRENT} AND a.parent IS ?"),
-    };
-    let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map([parent.map(Db)], |row| row.get::<_, Db<AtomeId>>(0))?;
-    let mut ids: BTreeSet<AtomeId> = rows
-        .map(|row| row.map(|Db(atome)| atome))
-        .collect::<Result<_, _>>()?;
-    if parent.is_none() {
-        ids.extend(in_rings(connection)?);
-    }
-    let mut children = vec![];
-    for id in ids {
-        let Some(state) = get(connection, id)? else {
-            continue;
-        };
-        let shown = !state.is_deleted() && !state.type_name().is_empty();
-        if shown && effective_parent(connection, id)? == parent {
-            children.push(state);
-        }
-    }
-    Ok(children)
-}
-
-/// The atomes whose parents form rings: few, and mostly none. Reads the index of parents alone.
-fn in_rings(connection: &Connection) -> Result<Vec<AtomeId>, StoreError> {
-    let sql =
-        format!("SELECT a.atome, a.parent FROM atomes a WHERE {CURRENT} AND a.parent IS NOT NULL");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map([], |row| {
-        Ok((
-            row.get::<_, Db<AtomeId>>(0)?.0,
-            row.get::<_, Db<AtomeId>>(1)?.0,
-        ))
-    })?;
-    let mut left: Vec<(AtomeId, AtomeId)> = rows.collect::<Result<_, _>>()?;
-    // Who has no one below is in no ring; without them, others have no one below.
-    loop {
-        let parents: BTreeSet<AtomeId> = left.iter().map(|(_, parent)| *parent).collect();
-        let before = left.len();
-        left.retain(|(atome, _)| parents.contains(atome));
-        if left.len() == before {
-            return Ok(left.into_iter().map(|(atome, _)| atome).collect());
-        }
-    }
 }
 
 /// The feed number of the cursor, and the digest of all.

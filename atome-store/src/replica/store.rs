@@ -15,7 +15,9 @@ use atome_proto::sync::v1::{Batch, Cursor, Snapshot, SnapshotEnd, Verdict};
 use atome_proto::{AccountId, AtomeId, Epoch, HubId, ReplicaId};
 use tokio::sync::watch;
 
-use super::{Changes, Draft, Export, ReplicaDb, Scan, Written, apply, history, read, snapshot};
+use super::{
+    Changes, Draft, Export, ReplicaDb, Scan, Written, apply, family, history, read, snapshot,
+};
 use crate::error::{OpenError, StoreError};
 use crate::pool::Pool;
 use crate::sqlite::Durability;
@@ -360,7 +362,7 @@ impl ReplicaStore {
     /// As there.
     pub async fn children(&self, parent: Option<AtomeId>) -> Result<Vec<AtomeState>, StoreError> {
         self.readers
-            .run(move |connection| read::children(connection, parent))
+            .run(move |connection| family::children(connection, parent))
             .await
     }
 
@@ -371,7 +373,7 @@ impl ReplicaStore {
     /// As there.
     pub async fn effective_parent(&self, atome: AtomeId) -> Result<Option<AtomeId>, StoreError> {
         self.readers
-            .run(move |connection| read::effective_parent(connection, atome))
+            .run(move |connection| family::effective_parent(connection, atome))
             .await
     }
 

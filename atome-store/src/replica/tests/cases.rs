@@ -462,6 +462,7 @@ fn lists_are_paged_and_rings_are_cut() {
     );
     assert_eq!(ids(db.children(Some(atome(1))).unwrap()), [atome(4)]);
     assert_eq!(db.effective_parent(atome(3)).unwrap(), None);
+    assert_eq!(db.effective_parent(atome(4)).unwrap(), Some(atome(1)));
     let mut scan = Scan {
         type_name: Some("t".to_owned()),
         limit: 2,

@@ -1,5 +1,7 @@
 //! The handle: threads, files, and what survives.
 
+use atome_proto::seed::Record;
+
 use crate::sqlite::Durability;
 use crate::{Fault, OpenError, ReplicaStore};
 
@@ -76,6 +78,28 @@ async fn an_export_is_of_one_moment() {
     }
     assert_eq!(ids, (1..=50).map(atome).collect::<Vec<_>>());
     assert!(pages > 1);
+}
+
+#[tokio::test]
+async fn a_dry_run_counts_and_writes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    let record = Record::parse(r#"{"key":"k","type":"t","properties":{"a":1}}"#).unwrap();
+    let records = vec![(record.atome(ANNA).unwrap(), record)];
+    for created in [1, 1] {
+        let dry = store
+            .seed(ANNA, records.clone(), true, now(0))
+            .await
+            .unwrap();
+        assert_eq!(dry.created, created);
+    }
+    assert_eq!(store.position().await.unwrap().number, 0);
+    store
+        .seed(ANNA, records.clone(), false, now(0))
+        .await
+        .unwrap();
+    let dry = store.seed(ANNA, records, true, now(0)).await.unwrap();
+    assert_eq!((dry.created, dry.unchanged), (0, 1));
 }
 
 #[tokio::test]
