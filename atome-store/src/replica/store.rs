@@ -1,23 +1,20 @@
 //! The handle of a replica store: its writer thread and its readers.
 
+mod ask;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use atome_engine::clock::Now;
 use atome_engine::replica::Position;
-use atome_proto::commit::RawCommit;
-use atome_proto::digest::Buckets;
 use atome_proto::limit::FRAME_LEN_TARGET;
-use atome_proto::local::v1::{History, RefusedCommit, SeedReply, SetMode};
+use atome_proto::local::v1::{SeedReply, SetMode};
 use atome_proto::seed::Record;
-use atome_proto::state::AtomeState;
 use atome_proto::sync::v1::{Batch, Cursor, Snapshot, SnapshotEnd, Verdict};
 use atome_proto::{AccountId, AtomeId, Epoch, HubId, ReplicaId};
 use tokio::sync::watch;
 
-use super::{
-    Changes, Draft, Export, ReplicaDb, Scan, Written, apply, family, history, read, snapshot,
-};
+use super::{Draft, Export, ReplicaDb, Written, apply, snapshot};
 use crate::error::{OpenError, StoreError};
 use crate::pool::Pool;
 use crate::sqlite::Durability;
@@ -290,134 +287,5 @@ impl ReplicaStore {
     /// [`StoreError::Fault`].
     pub async fn export(&self) -> Result<Export, StoreError> {
         Export::begin(self.readers.clone(), Arc::clone(&self.folder)).await
-    }
-
-    /// As [`ReplicaDb::schedule`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn schedule(&self) -> Result<(SetMode, bool), StoreError> {
-        self.readers.run(read::schedule).await
-    }
-
-    /// As [`ReplicaDb::pending`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn pending(
-        &self,
-        after: u64,
-        commits_max: usize,
-        bytes_max: usize,
-    ) -> Result<Vec<RawCommit>, StoreError> {
-        self.readers
-            .run(move |connection| read::pending(connection, after, commits_max, bytes_max))
-            .await
-    }
-
-    /// As [`ReplicaDb::get`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn get(&self, atome: AtomeId) -> Result<Option<AtomeState>, StoreError> {
-        self.readers
-            .run(move |connection| read::get(connection, atome))
-            .await
-    }
-
-    /// As [`ReplicaDb::find_prefix`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn find_prefix(
-        &self,
-        prefix: &str,
-        limit: usize,
-    ) -> Result<Vec<AtomeId>, StoreError> {
-        let prefix = prefix.to_owned();
-        self.readers
-            .run(move |connection| read::find_prefix(connection, &prefix, limit))
-            .await
-    }
-
-    /// As [`ReplicaDb::scan`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn scan(&self, scan: Scan) -> Result<Vec<AtomeState>, StoreError> {
-        self.readers
-            .run(move |connection| read::scan(connection, &scan))
-            .await
-    }
-
-    /// As [`ReplicaDb::children`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn children(&self, parent: Option<AtomeId>) -> Result<Vec<AtomeState>, StoreError> {
-        self.readers
-            .run(move |connection| family::children(connection, parent))
-            .await
-    }
-
-    /// As [`ReplicaDb::effective_parent`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn effective_parent(&self, atome: AtomeId) -> Result<Option<AtomeId>, StoreError> {
-        self.readers
-            .run(move |connection| family::effective_parent(connection, atome))
-            .await
-    }
-
-    /// As [`ReplicaDb::history`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn history(
-        &self,
-        atome: AtomeId,
-        key: Option<String>,
-    ) -> Result<History, StoreError> {
-        self.readers
-            .run(move |connection| history::history(connection, atome, key.as_deref()))
-            .await
-    }
-
-    /// As [`ReplicaDb::changes`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn changes(&self, since: u64, limit: usize) -> Result<Changes, StoreError> {
-        self.readers
-            .run(move |connection| history::changes(connection, since, limit))
-            .await
-    }
-
-    /// As [`ReplicaDb::digest`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn digest(&self) -> Result<(u64, Buckets), StoreError> {
-        self.readers.run(read::digest).await
-    }
-
-    /// As [`ReplicaDb::refused`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn refused(&self) -> Result<Vec<RefusedCommit>, StoreError> {
-        self.readers.run(read::refused).await
     }
 }

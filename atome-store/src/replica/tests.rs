@@ -1,6 +1,7 @@
 //! What a replica store must do: a small world of replicas and one hub, all in memory.
 
 mod cases;
+mod coming;
 mod random;
 mod stores;
 
@@ -12,6 +13,7 @@ use atome_engine::merge::join;
 use atome_proto::account::{DirectoryEntry, Visibility};
 use atome_proto::commit::{Create, Key};
 use atome_proto::digest::Buckets;
+use atome_proto::stamp::Stamp;
 use atome_proto::state::AtomeState;
 use atome_proto::sync::v1::{Cursor, Snapshot, SnapshotEnd};
 use atome_proto::value::{Number, Value};
@@ -194,6 +196,10 @@ fn states(db: &ReplicaDb) -> BTreeMap<AtomeId, AtomeState> {
         .map(|body| serde_json::from_str::<AtomeState>(&body.unwrap()).unwrap())
         .map(|state| (state.atome, state))
         .collect()
+}
+
+fn stamp_of(db: &ReplicaDb, n: u128, name: &str) -> Stamp {
+    db.get(atome(n)).unwrap().unwrap().particles[name].stamp
 }
 
 /// What must be so of every store at any time.

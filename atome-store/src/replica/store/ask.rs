@@ -1,0 +1,142 @@
+//! What a replica store is asked; its readers answer.
+
+use atome_proto::AtomeId;
+use atome_proto::commit::RawCommit;
+use atome_proto::digest::Buckets;
+use atome_proto::local::v1::{History, RefusedCommit, SetMode};
+use atome_proto::state::AtomeState;
+
+use super::ReplicaStore;
+use crate::error::StoreError;
+use crate::replica::{Changes, Scan, family, history, read};
+
+impl ReplicaStore {
+    /// As [`ReplicaDb::schedule`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn schedule(&self) -> Result<(SetMode, bool), StoreError> {
+        self.readers.run(read::schedule).await
+    }
+
+    /// As [`ReplicaDb::pending`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn pending(
+        &self,
+        after: u64,
+        commits_max: usize,
+        bytes_max: usize,
+    ) -> Result<Vec<RawCommit>, StoreError> {
+        self.readers
+            .run(move |connection| read::pending(connection, after, commits_max, bytes_max))
+            .await
+    }
+
+    /// As [`ReplicaDb::get`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn get(&self, atome: AtomeId) -> Result<Option<AtomeState>, StoreError> {
+        self.readers
+            .run(move |connection| read::get(connection, atome))
+            .await
+    }
+
+    /// As [`ReplicaDb::find_prefix`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn find_prefix(
+        &self,
+        prefix: &str,
+        limit: usize,
+    ) -> Result<Vec<AtomeId>, StoreError> {
+        let prefix = prefix.to_owned();
+        self.readers
+            .run(move |connection| read::find_prefix(connection, &prefix, limit))
+            .await
+    }
+
+    /// As [`ReplicaDb::scan`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn scan(&self, scan: Scan) -> Result<Vec<AtomeState>, StoreError> {
+        self.readers
+            .run(move |connection| read::scan(connection, &scan))
+            .await
+    }
+
+    /// As [`ReplicaDb::children`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn children(&self, parent: Option<AtomeId>) -> Result<Vec<AtomeState>, StoreError> {
+        self.readers
+            .run(move |connection| family::children(connection, parent))
+            .await
+    }
+
+    /// As [`ReplicaDb::effective_parent`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn effective_parent(&self, atome: AtomeId) -> Result<Option<AtomeId>, StoreError> {
+        self.readers
+            .run(move |connection| family::effective_parent(connection, atome))
+            .await
+    }
+
+    /// As [`ReplicaDb::history`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn history(
+        &self,
+        atome: AtomeId,
+        key: Option<String>,
+    ) -> Result<History, StoreError> {
+        self.readers
+            .run(move |connection| history::history(connection, atome, key.as_deref()))
+            .await
+    }
+
+    /// As [`ReplicaDb::changes`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn changes(&self, since: u64, limit: usize) -> Result<Changes, StoreError> {
+        self.readers
+            .run(move |connection| history::changes(connection, since, limit))
+            .await
+    }
+
+    /// As [`ReplicaDb::digest`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn digest(&self) -> Result<(u64, Buckets), StoreError> {
+        self.readers.run(read::digest).await
+    }
+
+    /// As [`ReplicaDb::refused`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn refused(&self) -> Result<Vec<RefusedCommit>, StoreError> {
+        self.readers.run(read::refused).await
+    }
+}
