@@ -183,9 +183,14 @@ pub struct Session {
     number: u64,
     /// The head of the account's feed, as far as is known here.
     head: u64,
+    /// The last number pushed on this connection, or known to the client before it.
+    pushed: u64,
+    /// Whether a push did not agree with what is here: the client must come back under another id.
+    forked: bool,
     /// Pushes that wait for the one on its way.
     pushes: VecDeque<Push>,
-    admitting: bool,
+    /// The first and the last number of the push on its way.
+    admitting: Option<(u64, u64)>,
     /// Timestamps of pings that wait for the position, the first one on its way.
     pings: VecDeque<u64>,
     /// Digests asked for, the first one on its way.
@@ -218,8 +223,10 @@ impl Session {
             heard_ms: now.mono_ms,
             number: 0,
             head: 0,
+            pushed: 0,
+            forked: false,
             pushes: VecDeque::new(),
-            admitting: false,
+            admitting: None,
             pings: VecDeque::new(),
             asks: VecDeque::new(),
             stream: stream::Stream::default(),
@@ -279,11 +286,13 @@ impl Session {
         let Phase::Open(replica) = self.phase else {
             return;
         };
-        if !self.admitting
+        if self.admitting.is_none()
             && let Some(push) = self.pushes.pop_front()
         {
-            self.admitting = true;
             let Push { first, commits } = push;
+            let count = u64::try_from(commits.len()).unwrap_or(u64::MAX);
+            let last = first.saturating_add(count).saturating_sub(1);
+            self.admitting = Some((first, last));
             self.effects.push_back(Effect::Admit {
                 replica,
                 first,
@@ -329,8 +338,21 @@ impl Session {
         }
     }
 
+    /// Takes a push that follows the one before. One that does not would be taken for the work of this
+    /// very client, though what comes before it may not be.
     fn on_push(&mut self, push: Push) {
-        let waiting = self.pushes.len() + usize::from(self.admitting);
+        if self.forked {
+            return;
+        }
+        if push.first > self.pushed.saturating_add(1) {
+            let message = format!("commit {} of this replica is missing", self.pushed + 1);
+            return self.refuse(Code::BadRequest, message, Some(self.pushed + 1));
+        }
+        let count = u64::try_from(push.commits.len()).unwrap_or(u64::MAX);
+        self.pushed = self
+            .pushed
+            .max(push.first.saturating_add(count).saturating_sub(1));
+        let waiting = self.pushes.len() + usize::from(self.admitting.is_some());
         if waiting >= usize::try_from(WINDOW_FRAMES).unwrap_or(usize::MAX) {
             return self.fail(&Problem::new(
                 Code::Busy,
@@ -344,15 +366,22 @@ impl Session {
         let Phase::Open(replica) = self.phase else {
             return;
         };
-        self.admitting = false;
+        let (first, last) = self.admitting.take().unwrap_or_default();
         self.number = self.number.max(admitted.number);
         self.head = self.head.max(admitted.head);
+        // Only what was pushed is acknowledged: beyond it a number may mean something else here.
+        let same = admitted
+            .fork
+            .map_or(u64::MAX, |fork| fork.saturating_sub(1));
+        let number = admitted.number.min(last).min(same);
         self.send(Ack {
             replica,
-            number: admitted.number,
+            first,
+            number,
             verdicts: admitted.verdicts,
         });
         if let Some(number) = admitted.fork {
+            self.forked = true;
             self.pushes.clear();
             let message = format!("commit {number} of this replica means something else here");
             return self.refuse(Code::Fork, message, Some(number));

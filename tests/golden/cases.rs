@@ -53,11 +53,13 @@ fn client() -> Vec<Case> {
         runtime,
         replica: REPLICA,
         number: 9,
+        acked: 7,
         cursor: Some(CURSOR),
         capabilities: vec!["zstd".into()],
     };
     let first_hello = Hello {
         number: 0,
+        acked: 0,
         cursor: None,
         capabilities: Vec::new(),
         ..hello.clone()
@@ -196,6 +198,7 @@ pub(crate) fn long_batch() -> HubFrame {
 fn ack(verdicts: Vec<Verdict>) -> Ack {
     Ack {
         replica: REPLICA,
+        first: 1,
         number: 9,
         verdicts,
     }

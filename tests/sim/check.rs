@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use atome_engine::tree;
-use atome_proto::commit::{Commit, Key};
+use atome_proto::commit::{Commit, CommitId, Key};
 use atome_proto::limit::WINDOW_FRAMES;
 use atome_proto::state::AtomeState;
 use atome_proto::sync::v1::Entry;
@@ -125,11 +125,15 @@ fn cursor_with_rows(world: &World, machine: &Machine) {
     let whole = feed(world, machine.account, world.hub.head(machine.account));
     let through = usize::try_from(position.feed()).expect("few");
     let mut visible: Vec<Commit> = whole.iter().take(through).cloned().collect();
-    let own = whole.iter().skip(through);
-    visible.extend(
-        own.filter(|c| c.stamp.replica == position.replica && c.number <= position.acked)
-            .cloned(),
-    );
+    let mut decided = machine.former.clone();
+    decided.push((position.replica, position.acked));
+    let is_own = |commit: &&Commit| {
+        let CommitId { replica, number } = commit.id();
+        decided
+            .iter()
+            .any(|(of, through)| *of == replica && number <= *through)
+    };
+    visible.extend(whole.iter().skip(through).filter(is_own).cloned());
     let pending = machine
         .db
         .pending(position.acked, 100_000, usize::MAX)

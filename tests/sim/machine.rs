@@ -32,7 +32,9 @@ pub(crate) struct Machine {
     /// Marks of the writes that it acknowledged to its people.
     pub(crate) marks: Vec<u64>,
     pub(crate) waits: BTreeMap<u64, Wait>,
-    /// How many times its replica has taken a new id.
+    /// The ids that its replica had before, each with the last of its commits that the hub has decided.
+    pub(crate) former: Vec<(ReplicaId, u64)>,
+    /// Ids for the replicas to come.
     pub(crate) fresh: u64,
     /// How much a read brings: small, so that there are many.
     pub(crate) frame_len: usize,
@@ -62,8 +64,28 @@ impl Machine {
             skew_ms,
             marks: vec![],
             waits: BTreeMap::new(),
-            fresh: 0,
+            former: vec![],
+            fresh: replica.0 << 32,
             frame_len: if small { 1_000 } else { 100_000 },
+        }
+    }
+
+    /// A machine from a copy of this one's disk.
+    pub(crate) fn copy(&self, seed: u64, skew_ms: i64) -> Self {
+        let db = self.db.copy_in_memory().expect("a copy");
+        Self {
+            account: self.account,
+            replica: Self::engine(&db, seed),
+            db,
+            connection: None,
+            todo: VecDeque::new(),
+            answers: VecDeque::new(),
+            skew_ms,
+            marks: self.marks.clone(),
+            waits: BTreeMap::new(),
+            former: self.former.clone(),
+            fresh: seed,
+            frame_len: self.frame_len,
         }
     }
 
@@ -131,9 +153,10 @@ impl Machine {
             StoreJob::Install { end, keep } => self.db.install(*end, *keep),
             StoreJob::AdoptHub { hub, epoch, number } => self.db.adopt_hub(*hub, *epoch, *number),
             StoreJob::Fork { from } => {
+                let before = self.db.position().expect("a position");
+                self.former.push((before.replica, before.acked));
                 self.fresh += 1;
-                let fresh = ReplicaId(self.fresh << 32 | self.replica.position().replica.0);
-                self.db.fork(*from, fresh)
+                self.db.fork(*from, ReplicaId(self.fresh))
             }
         };
         Input::Done(done.expect("what the engine asks for can be stored"))

@@ -16,10 +16,12 @@ pub(crate) struct Tally {
     pub(crate) snapshots: u64,
     pub(crate) waits: u64,
     pub(crate) rings: u64,
+    pub(crate) copies: u64,
+    pub(crate) forks: u64,
 }
 
 impl Tally {
-    fn parts(&self) -> [(&'static str, u64); 13] {
+    fn parts(&self) -> [(&'static str, u64); 15] {
         [
             ("writes", self.writes),
             ("refused", self.refused),
@@ -34,6 +36,8 @@ impl Tally {
             ("snapshots", self.snapshots),
             ("waits", self.waits),
             ("rings", self.rings),
+            ("copies", self.copies),
+            ("forks", self.forks),
         ]
     }
 
@@ -51,6 +55,8 @@ impl Tally {
         self.snapshots += other.snapshots;
         self.waits += other.waits;
         self.rings += other.rings;
+        self.copies += other.copies;
+        self.forks += other.forks;
     }
 
     pub(crate) fn assert_everything_happened(&self) {

@@ -7,7 +7,7 @@ mod people;
 use std::fmt::Write as _;
 
 use atome_engine::clock::{BUILD_TIME_MS, Now};
-use atome_engine::replica::Input;
+use atome_engine::replica::{Effect, Input, StoreJob};
 use atome_engine::session;
 use atome_proto::commit::Key;
 use atome_proto::local::v1::SetMode;
@@ -120,7 +120,10 @@ impl World {
             68..86 => self.hub_store(),
             86..92 => self.pass_time(),
             92..94 => self.cut(),
-            94 => self.crash_machine(),
+            94 => match self.rng.below(10) {
+                0 => self.copy_machine(),
+                _ => self.crash_machine(),
+            },
             95 => self.crash_hub(),
             96..98 => self.wait(),
             _ => self.change_mode(),
@@ -246,6 +249,8 @@ impl World {
         self.tally.disk_failures += u64::from(disk_fails);
         let now = self.now;
         let first = self.machines[machine].todo.front().cloned();
+        let forks = matches!(&first, Some(Effect::Store(StoreJob::Fork { .. })) if !disk_fails);
+        self.tally.forks += u64::from(forks);
         self.note(format_args!(
             "machine {machine} stores {first:?}, disk fails: {disk_fails}"
         ));

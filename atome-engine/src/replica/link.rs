@@ -170,6 +170,7 @@ impl Replica {
             runtime: self.declaration.clone(),
             replica: self.position.replica,
             number: self.position.number,
+            acked: self.position.acked,
             cursor: self.position.cursor,
             capabilities: vec![CAPABILITY_ZSTD.to_owned()],
         };
@@ -220,7 +221,7 @@ impl Replica {
         self.waits.ask_again();
         let stands = (self.position.acked, self.position.feed());
         let behind = self.push.is_waiting() || self.pull.is_behind(pong.head);
-        if behind && self.jobs.is_empty() && self.link.at_pong == Some(stands) {
+        if behind && !self.storing && self.link.at_pong == Some(stands) {
             // Nothing moved for a whole heartbeat, though something should have: say it all again.
             self.push.restart(self.position.acked);
             self.pull.ask_again();

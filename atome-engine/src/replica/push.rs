@@ -12,6 +12,8 @@ use crate::replica::{Effect, Replica, StoreJob};
 pub(super) struct Push {
     /// The last number sent on this connection, or acknowledged before it.
     sent: u64,
+    /// The last number whose acknowledgement has come, each after the one before.
+    acked: u64,
     /// The last number of each frame that waits for its acknowledgement.
     waiting: VecDeque<u64>,
     /// Frames that may wait.
@@ -29,6 +31,7 @@ impl Push {
     /// Begins again after the last number that is acknowledged.
     pub(super) fn restart(&mut self, acked: u64) {
         self.sent = acked;
+        self.acked = acked;
         self.waiting.clear();
         self.reading = false;
     }
@@ -106,10 +109,15 @@ impl Replica {
     }
 
     pub(super) fn on_ack(&mut self, ack: Ack) {
-        let news = ack.number > self.position.acked || !ack.verdicts.is_empty();
         if ack.replica != self.position.replica {
             return;
         }
+        if ack.first > self.push.acked + 1 {
+            // One before it is lost, and its verdicts with it: the heartbeat sees to it.
+            return;
+        }
+        self.push.acked = self.push.acked.max(ack.number);
+        let news = ack.number > self.position.acked || !ack.verdicts.is_empty();
         if news && ack.number <= self.number_max() {
             self.jobs.push_back(StoreJob::Acknowledge {
                 number: ack.number,

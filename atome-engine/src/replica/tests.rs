@@ -193,6 +193,7 @@ fn commits_go_out_a_window_at_a_time_and_are_acknowledged_when_durable() {
         Input::Frame(
             Ack {
                 replica: ReplicaId(1),
+                first: number - 9,
                 number,
                 verdicts: vec![],
             }
@@ -278,6 +279,7 @@ fn an_own_commit_in_the_feed_waits_for_its_acknowledgement() {
     assert_eq!(effects(&mut replica), []);
     let ack = Ack {
         replica: ReplicaId(1),
+        first: 5,
         number: 5,
         verdicts: vec![],
     };

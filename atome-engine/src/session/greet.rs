@@ -17,6 +17,7 @@ impl Session {
             return self.say_unsupported(&hello.protocols);
         }
         self.phase = Phase::Greeting(hello.replica);
+        self.pushed = hello.acked;
         self.effects.push_back(Effect::Position {
             replica: hello.replica,
         });
@@ -51,6 +52,7 @@ impl Session {
             Phase::Greeting(replica) => {
                 self.phase = Phase::Open(replica);
                 self.stream.oldest(position.oldest, position.number);
+                self.pushed = self.pushed.min(position.number);
                 self.say_welcome(position, now);
             }
             Phase::Open(replica) => {

@@ -119,7 +119,7 @@ impl Session {
             return;
         }
         // The acknowledgement of a commit always goes out before the feed entry that mentions it.
-        if self.admitting && batch.last_mine() > self.number {
+        if self.admitting.is_some() && batch.last_mine() > self.number {
             self.stream.held = Some(batch);
         } else {
             self.send_batch(batch);

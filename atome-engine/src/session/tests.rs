@@ -34,7 +34,8 @@ fn hello() -> Hello {
             pid: None,
         },
         replica: REPLICA,
-        number: 0,
+        number: 9,
+        acked: 9,
         cursor: None,
         capabilities: vec![],
     }
@@ -189,6 +190,25 @@ fn a_pusher_that_ignores_the_window_is_cut_off() {
 }
 
 #[test]
+fn only_what_was_pushed_is_acknowledged() {
+    let mut session = open(9, 9);
+    say(
+        &mut session,
+        Push {
+            first: 3,
+            commits: commits(2),
+        },
+    );
+    let admitted = Admitted {
+        number: 9,
+        head: 9,
+        ..Admitted::default()
+    };
+    let sent = hear(&mut session, Input::Admitted(admitted));
+    assert!(matches!(&sent[..], [Effect::Send(HubFrame::Ack(ack))] if ack.number == 4));
+}
+
+#[test]
 fn a_fork_is_told_with_its_number() {
     let mut session = open(0, 0);
     say(
@@ -209,6 +229,38 @@ fn a_fork_is_told_with_its_number() {
     };
     assert_eq!((error.code, error.details["number"]), (Code::Fork, 2));
     assert!(!session.is_closed());
+    let later = say(
+        &mut session,
+        Push {
+            first: 3,
+            commits: commits(2),
+        },
+    );
+    assert_eq!(later, [], "what comes after the fork is another's too");
+}
+
+#[test]
+fn a_push_that_does_not_follow_is_not_taken() {
+    let mut session = open(9, 4);
+    let sent = say(
+        &mut session,
+        Push {
+            first: 6,
+            commits: commits(2),
+        },
+    );
+    let [Effect::Send(HubFrame::Error(error))] = &sent[..] else {
+        panic!("an error")
+    };
+    assert_eq!(error.details["number"], 5);
+    let sent = say(
+        &mut session,
+        Push {
+            first: 5,
+            commits: commits(2),
+        },
+    );
+    assert!(matches!(sent[..], [Effect::Admit { first: 5, .. }]));
 }
 
 #[test]

@@ -150,6 +150,8 @@ pub struct Hello {
     pub replica: ReplicaId,
     /// The number of its last commit.
     pub number: u64,
+    /// The number of its last commit whose decision it has kept: it pushes from the next one on.
+    pub acked: u64,
     /// Where it stands in the feed; absent where it has nothing yet.
     #[serde(default)]
     pub cursor: Option<Cursor>,
@@ -238,14 +240,16 @@ pub struct Limits {
     pub window: u32,
 }
 
-/// What the hub decided on commits of the replica; every one up to `number` is durable.
+/// What the hub decided on commits that were pushed; every one of the replica up to `number` is durable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ack {
     /// The replica.
     pub replica: ReplicaId,
-    /// The highest number decided.
+    /// The number of the first commit of the push that it answers.
+    pub first: u64,
+    /// The highest number of the push that is decided.
     pub number: u64,
-    /// One for each commit that is not plainly accepted.
+    /// One for each commit of it that is not plainly accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verdicts: Vec<Verdict>,
 }

@@ -27,6 +27,24 @@ impl World {
         }
     }
 
+    /// Someone starts a copy of a machine's disk as a machine of its own; once in a world, for what two
+    /// copies both hold as pending may still be doubled (`docs/testing.md`).
+    pub(super) fn copy_machine(&mut self) {
+        if self.tally.copies > 0 {
+            return;
+        }
+        let machine = self.rng.below(self.machines.len());
+        self.note(format_args!(
+            "machine {machine} is copied to {}",
+            self.machines.len()
+        ));
+        self.tally.copies += 1;
+        let seed = self.rng.next();
+        let copy = self.machines[machine].copy(seed, 0);
+        self.machines.push(copy);
+        self.tell(self.machines.len() - 1, Input::Credentials(true));
+    }
+
     pub(super) fn crash_machine(&mut self) {
         let machine = self.rng.below(self.machines.len());
         self.note(format_args!("machine {machine} crashes"));
