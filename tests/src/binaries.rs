@@ -1,10 +1,9 @@
 //! The three programs: built with the workspace, found beside what was built with them.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::cargo::cargo;
 use crate::error::HarnessError;
 
 /// Where the programs are.
@@ -44,7 +43,7 @@ impl Binaries {
         }
         let release = folder.ends_with("release");
         let target = folder.parent().ok_or_else(lost)?;
-        Self::build(target, release)
+        Self::build(target, release, true)
     }
 
     /// Builds the programs into a target folder.
@@ -55,15 +54,15 @@ impl Binaries {
     /// # Errors
     ///
     /// [`HarnessError::Build`].
-    pub fn build(target: &Path, release: bool) -> Result<Self, HarnessError> {
-        let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-        let mut cargo = Command::new(program);
-        cargo
-            .args(["build", "--quiet", "--workspace", "--bins", "--target-dir"])
-            .arg(target)
-            .current_dir(workspace_root());
+    pub fn build(target: &Path, release: bool, quiet: bool) -> Result<Self, HarnessError> {
+        let arguments = ["build", "--workspace", "--bins", "--target-dir"];
+        let mut cargo = cargo(&workspace_root(), &arguments);
+        cargo.arg(target);
         if release {
             cargo.arg("--release");
+        }
+        if quiet {
+            cargo.arg("--quiet");
         }
         let status = cargo.status().map_err(HarnessError::io("start cargo"))?;
         if !status.success() {

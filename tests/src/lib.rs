@@ -6,6 +6,7 @@
 
 pub mod authority;
 pub mod binaries;
+pub mod cargo;
 pub mod ctl;
 pub mod error;
 pub mod hub;

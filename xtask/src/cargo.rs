@@ -1,18 +1,11 @@
 //! Runs cargo and other programs on the workspace, and says which command failed.
 
-use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
-use crate::Outcome;
+pub(crate) use atome_tests::cargo::cargo;
 
-/// A cargo command in the workspace; the very cargo that runs this program, where one does.
-pub(crate) fn cargo(root: &Path, arguments: &[&str]) -> Command {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut command = Command::new(program);
-    command.current_dir(root).args(arguments);
-    command
-}
+use crate::Outcome;
 
 /// Runs a command to its end, its output on ours.
 pub(crate) fn run(mut command: Command) -> Outcome {

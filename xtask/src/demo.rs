@@ -58,7 +58,7 @@ fn play(root: &Path, arguments: &Arguments) -> Told {
     let began = Instant::now();
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
-    let binaries = Binaries::build(&target, arguments.release)?;
+    let binaries = Binaries::build(&target, arguments.release, false)?;
     teller.say(&format!("built in {:.1} s", began.elapsed().as_secs_f64()));
 
     let began = Instant::now();

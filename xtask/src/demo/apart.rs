@@ -11,7 +11,7 @@ pub(super) fn play(stage: &mut Stage, teller: &Teller) -> Told {
     let (laptop, desktop) = (stage.at_laptop(), stage.at_desktop());
 
     teller
-        .say("the same particle on both: the later one will win, the other stays in the timeline");
+        .say("the same particle on both: the later one will win everywhere, the other stays in the timeline");
     laptop.types(&["set", "key:geonames/country/CH", "capital=Zurich"])?;
     desktop.types(&["set", "key:geonames/country/CH", "capital=Geneva"])?;
     teller.say("deleted here, edited there");

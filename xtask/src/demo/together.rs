@@ -157,16 +157,19 @@ fn outcome(person: &Person, teller: &Teller) -> Told {
         let value = atome.pointer(&format!("/properties/{key}"));
         Ok(value.cloned().unwrap_or_default())
     };
-    for (country, key, expected) in [
-        ("CH", "capital", "\"Geneva\""),
-        ("IT", "visits", "6"),
-        ("NO", "currency", "\"krone\""),
+    // Written within milliseconds on two machines: whose clock was ahead decides, and all agree on it.
+    for (country, key, possible) in [
+        ("CH", "capital", &["\"Geneva\"", "\"Zurich\""][..]),
+        ("IT", "visits", &["6"]),
+        ("NO", "currency", &["\"krone\"", "null"]),
     ] {
         let value = particle(country, key)?.to_string();
-        if value != expected {
-            return differs(format!("{key} of {country} is {value}, not {expected}"));
+        if !possible.contains(&value.as_str()) {
+            return differs(format!(
+                "{key} of {country} is {value}, none of {possible:?}"
+            ));
         }
-        teller.say(&format!("{country} {key} = {value}"));
+        teller.say(&format!("{country} {key} = {value}, on both"));
     }
     let history = person.types(&[
         "history",
