@@ -11,7 +11,7 @@ use crate::error::StoreError;
 use crate::replica::{Changes, Scan, family, history, read};
 
 impl ReplicaStore {
-    /// As [`ReplicaDb::schedule`].
+    /// As [`crate::ReplicaDb::schedule`].
     ///
     /// # Errors
     ///
@@ -20,7 +20,7 @@ impl ReplicaStore {
         self.readers.run(read::schedule).await
     }
 
-    /// As [`ReplicaDb::pending`].
+    /// As [`crate::ReplicaDb::pending`].
     ///
     /// # Errors
     ///
@@ -36,7 +36,7 @@ impl ReplicaStore {
             .await
     }
 
-    /// As [`ReplicaDb::get`].
+    /// As [`crate::ReplicaDb::get`].
     ///
     /// # Errors
     ///
@@ -47,7 +47,7 @@ impl ReplicaStore {
             .await
     }
 
-    /// As [`ReplicaDb::find_prefix`].
+    /// As [`crate::ReplicaDb::find_prefix`].
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl ReplicaStore {
             .await
     }
 
-    /// As [`ReplicaDb::scan`].
+    /// As [`crate::ReplicaDb::scan`].
     ///
     /// # Errors
     ///
@@ -74,7 +74,7 @@ impl ReplicaStore {
             .await
     }
 
-    /// As [`ReplicaDb::children`].
+    /// As [`crate::ReplicaDb::children`].
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl ReplicaStore {
             .await
     }
 
-    /// As [`ReplicaDb::effective_parent`].
+    /// As [`crate::ReplicaDb::effective_parent`].
     ///
     /// # Errors
     ///
@@ -96,7 +96,7 @@ impl ReplicaStore {
             .await
     }
 
-    /// As [`ReplicaDb::history`].
+    /// As [`crate::ReplicaDb::history`].
     ///
     /// # Errors
     ///
@@ -111,7 +111,7 @@ impl ReplicaStore {
             .await
     }
 
-    /// As [`ReplicaDb::changes`].
+    /// As [`crate::ReplicaDb::changes`].
     ///
     /// # Errors
     ///
@@ -122,7 +122,7 @@ impl ReplicaStore {
             .await
     }
 
-    /// As [`ReplicaDb::digest`].
+    /// As [`crate::ReplicaDb::digest`].
     ///
     /// # Errors
     ///
@@ -131,7 +131,7 @@ impl ReplicaStore {
         self.readers.run(read::digest).await
     }
 
-    /// As [`ReplicaDb::refused`].
+    /// As [`crate::ReplicaDb::refused`].
     ///
     /// # Errors
     ///
