@@ -220,15 +220,19 @@ impl Driver {
     async fn on_command(&mut self, command: Command) {
         self.forget_the_gone();
         match command {
-            Command::Schedule => match self.parts.store.schedule().await {
-                Ok((schedule, paused)) => {
-                    (self.schedule, self.paused) = (schedule.clone(), paused);
-                    self.take(Input::Schedule { schedule, paused });
+            Command::Schedule(seen) => {
+                match self.parts.store.schedule().await {
+                    Ok((schedule, paused)) => {
+                        (self.schedule, self.paused) = (schedule.clone(), paused);
+                        self.take(Input::Schedule { schedule, paused });
+                    }
+                    Err(error) => {
+                        tracing::error!(account = %self.parts.account, %error, "no schedule");
+                    }
                 }
-                Err(error) => {
-                    tracing::error!(account = %self.parts.account, %error, "no schedule");
-                }
-            },
+                // Whoever told may have gone.
+                let _ = seen.send(());
+            }
             Command::Token(seen) => {
                 self.token = token(&self.parts);
                 self.take(Input::Credentials(self.token.is_some()));

@@ -11,7 +11,7 @@ use super::view::View;
 #[derive(Debug)]
 pub(super) enum Command {
     /// The schedule in the store changed.
-    Schedule,
+    Schedule(oneshot::Sender<()>),
     /// The token on the disk changed.
     Token(oneshot::Sender<()>),
     /// An attempt now.
@@ -42,13 +42,15 @@ impl Handle {
         self.view.clone()
     }
 
-    /// Tells that the schedule in the store changed.
+    /// Tells that the schedule in the store changed, and waits until the driver has seen it.
     ///
     /// # Errors
     ///
     /// [`Code::Stopping`].
     pub async fn schedule_changed(&self) -> Result<(), Problem> {
-        self.tell(Command::Schedule).await
+        let (seen, is_seen) = oneshot::channel();
+        self.tell(Command::Schedule(seen)).await?;
+        is_seen.await.map_err(|_| stopping())
     }
 
     /// Tells that the token on the disk changed, and waits until the driver has seen it.

@@ -32,7 +32,7 @@ async fn a_restart_keeps_everything() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_declares_itself_while_it_is_there() {
     let machine = Machine::new().await;
-    let path = machine.dir.path().join("atomed.json");
+    let path = machine.socket().with_extension("json");
     let declared: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     assert_eq!(declared["pid"], std::process::id());
     let endpoint = format!("unix://{}", machine.socket().display());
