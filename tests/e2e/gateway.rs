@@ -4,7 +4,9 @@ use std::io::{Read, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use atome_proto::sync::v1::SUBPROTOCOL;
+use atome_proto::ReplicaId;
+use atome_proto::runtime::{Profile, RuntimeDeclaration, RuntimeType};
+use atome_proto::sync::v1::{ClientFrame, Hello, SUBPROTOCOL, VERSION};
 use atome_tests::{Hub, Machine};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
@@ -80,11 +82,24 @@ async fn heard(socket: &mut WebSocketStream<tokio::net::TcpStream>) -> Vec<Value
 }
 
 fn hello() -> Value {
-    json!({
-        "type": "hello", "protocols": [1], "replica": "00000000000000ee", "number": 0, "cursor": null,
-        "runtime": {"runtimeType": "daemon", "hasLocalServer": true, "localEndpoint": null,
-                    "remoteEndpoint": null, "profile": "development"}
-    })
+    let runtime = RuntimeDeclaration {
+        runtime_type: RuntimeType::Daemon,
+        has_local_server: true,
+        local_endpoint: None,
+        remote_endpoint: None,
+        profile: Profile::Development,
+        pid: None,
+    };
+    let hello = Hello {
+        protocols: vec![VERSION],
+        runtime,
+        replica: ReplicaId(0xee),
+        number: 0,
+        acked: 0,
+        cursor: None,
+        capabilities: Vec::new(),
+    };
+    serde_json::to_value(ClientFrame::from(hello)).must()
 }
 
 /// Says each on a connection of its own; every one is answered with a code, or closed.
