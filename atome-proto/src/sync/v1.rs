@@ -342,7 +342,7 @@ pub struct Snapshot {
     pub since: u64,
     /// The place of this page, from 0; with the first one, what was gathered before is dropped.
     pub page: u64,
-    /// States of atomes; a later one of the same atome replaces an earlier one.
+    /// States of atomes; a state may come in parts, or again: they are joined.
     pub states: Vec<RawState>,
     /// How many atomes there are in all, for a progress bar.
     pub total: u64,
