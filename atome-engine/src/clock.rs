@@ -8,6 +8,10 @@ use atome_proto::stamp::HybridTime;
 /// Before this no commit of this program can have been made: 2026-11-01, moved with each release.
 pub const BUILD_TIME_MS: u64 = 1_793_491_200_000;
 
+/// A difference to the hub's time below this is not held against the machine's clock, in milliseconds:
+/// part of it is the way of the message that told the time, another on each machine.
+const OFFSET_MIN_MS: u64 = 1_000;
+
 /// The time as the shell sees it, as plain numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
@@ -26,8 +30,8 @@ struct Seen {
 
 /// Gives the times of stamps.
 ///
-/// Once a hub's time is known, the machine's own clock is no longer asked: what has passed since is
-/// counted by the forward-only clock, so that neither a wrong clock nor a leap of it matters.
+/// Once a hub's time is known, the machine's own clock is believed only where it agrees: what has passed
+/// since is counted by the forward-only clock, so that neither a wrong clock nor a leap of it matters.
 #[derive(Clone, Debug)]
 pub struct Clock {
     floor: HybridTime,
@@ -53,13 +57,23 @@ impl Clock {
         self.floor
     }
 
-    /// The best knowledge of the true time, in milliseconds since 1970.
+    /// The best knowledge of the true time, in milliseconds since 1970: the machine's clock, unless the
+    /// hub has shown it to be wrong.
     #[must_use]
     pub fn physical_ms(&self, now: Now) -> u64 {
-        self.hub.map_or(now.wall_ms, |seen| {
+        match self.hub_ms(now) {
+            Some(hub_ms) if now.wall_ms.abs_diff(hub_ms) > OFFSET_MIN_MS => hub_ms,
+            Some(_) | None => now.wall_ms,
+        }
+    }
+
+    /// The hub's time, once it is known.
+    fn hub_ms(&self, now: Now) -> Option<u64> {
+        let seen = self.hub?;
+        Some(
             seen.hub_ms
-                .saturating_add(now.mono_ms.saturating_sub(seen.mono_ms))
-        })
+                .saturating_add(now.mono_ms.saturating_sub(seen.mono_ms)),
+        )
     }
 
     /// Takes note of a time that someone else gave: later ones come after it.
@@ -93,11 +107,7 @@ impl Clock {
     /// before a hub's time is known.
     #[must_use]
     pub fn ahead_ms(&self, now: Now) -> Option<i64> {
-        self.hub?;
-        let (wall, hub) = (
-            i64::try_from(now.wall_ms),
-            i64::try_from(self.physical_ms(now)),
-        );
+        let (wall, hub) = (i64::try_from(now.wall_ms), i64::try_from(self.hub_ms(now)?));
         Some(
             wall.unwrap_or(i64::MAX)
                 .saturating_sub(hub.unwrap_or(i64::MAX)),
@@ -151,6 +161,19 @@ mod tests {
         };
         assert_eq!(clock.tick(later).ms(), hub_ms + 100);
         assert_eq!(clock.ahead_ms(now), Some(10 * 86_400_000));
+    }
+
+    #[test]
+    fn a_clock_that_is_right_is_not_set_back_by_the_way_of_a_message() {
+        let mut clock = Clock::new(HybridTime::default());
+        let wall_ms = BUILD_TIME_MS + DAY_MS;
+        let now = Now {
+            mono_ms: 5,
+            wall_ms,
+        };
+        clock.observe_hub(wall_ms - 300, now);
+        assert_eq!(clock.tick(now).ms(), wall_ms);
+        assert_eq!(clock.ahead_ms(now), Some(300));
     }
 
     #[test]
