@@ -1,5 +1,6 @@
 //! The hub's decisions on one connection, one conversation at a time.
 
+use atome_proto::limit::WINDOW_FRAMES;
 use atome_proto::runtime::{Profile, RuntimeDeclaration, RuntimeType};
 use atome_proto::sync::v1::{Applied, Cursor, Entry, Hello, Ping, Pull};
 use uuid::Uuid;
