@@ -288,6 +288,7 @@ pub(crate) fn hello(replica: u64, capabilities: &[&str]) -> Value {
         },
         "replica": format!("{replica:016x}"),
         "number": 0,
+        "acked": 0,
         "capabilities": capabilities,
     })
 }
