@@ -45,7 +45,7 @@ pub struct FeedPosition {
 /// What became of pushed commits; all of it is durable.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Admitted {
-    /// The highest number decided for the replica.
+    /// The highest number that is decided, of those that were pushed.
     pub number: u64,
     /// One for each of the commits that was not plainly accepted, those decided before included.
     pub verdicts: Vec<Verdict>,

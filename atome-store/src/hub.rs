@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use atome_proto::account::DirectoryEntry;
 use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
-use atome_proto::sync::v1::{Batch, Verdict};
+use atome_proto::sync::v1::Batch;
 use atome_proto::{AccountId, AtomeId, ReplicaId};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -171,15 +171,6 @@ pub trait HubStore: Send + Sync {
         commits: Vec<RawCommit>,
         now_ms: u64,
     ) -> Result<Admitted, HubError>;
-
-    /// The verdicts on a replica's commits after `after` up to `through`, by number.
-    async fn verdicts(
-        &self,
-        account: AccountId,
-        replica: ReplicaId,
-        after: u64,
-        through: u64,
-    ) -> Result<Vec<Verdict>, HubError>;
 
     /// Feed entries after `after`, as `replica` reads them: at least one where there is one, then as many
     /// as fit both limits.

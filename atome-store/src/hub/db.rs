@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
-use atome_proto::sync::v1::{Batch, Verdict};
+use atome_proto::sync::v1::Batch;
 use atome_proto::{AccountId, AtomeId, Epoch, HubId, ReplicaId};
 use rusqlite::params;
 use uuid::Uuid;
@@ -253,17 +253,14 @@ impl HubDb {
     }
 
     /// The verdicts on a replica's commits after `after` up to `through`.
-    ///
-    /// # Errors
-    ///
-    /// [`HubError::Fault`].
-    pub fn verdicts(
+    #[cfg(test)]
+    pub(crate) fn verdicts(
         &self,
         account: AccountId,
         replica: ReplicaId,
         after: u64,
         through: u64,
-    ) -> Result<Vec<Verdict>, HubError> {
+    ) -> Result<Vec<atome_proto::sync::v1::Verdict>, HubError> {
         feed::verdicts(&self.base.connection, account, replica, after, through)
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
-use atome_proto::sync::v1::{Batch, Verdict};
+use atome_proto::sync::v1::Batch;
 use atome_proto::{AccountId, AtomeId, ReplicaId};
 use rusqlite::Connection;
 use tokio::sync::watch;
@@ -165,17 +165,6 @@ impl HubStore for SqliteHub {
         let pushed = Pushed::read(account, replica, first, commits);
         let write = move |db: &mut HubDb| db.admit_pushed(account, replica, pushed, now_ms);
         self.writer.run(len, write).await
-    }
-
-    async fn verdicts(
-        &self,
-        account: AccountId,
-        replica: ReplicaId,
-        after: u64,
-        through: u64,
-    ) -> Result<Vec<Verdict>, HubError> {
-        self.read(move |connection| feed::verdicts(connection, account, replica, after, through))
-            .await
     }
 
     async fn feed(
