@@ -84,6 +84,8 @@ impl Session {
                 window: WINDOW_FRAMES,
             },
             capabilities: vec![CAPABILITY_ZSTD.to_owned()],
+            directory: None,
+            session_expires_at_ms: None,
         };
         self.send(welcome);
     }

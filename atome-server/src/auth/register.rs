@@ -25,7 +25,10 @@ pub async fn register(hub: &Hub, request: Request<Incoming>) -> Answer {
     let register: Register = read_json(hub.config.limits.request_timeout, request).await?;
     let entry = register.entry;
     check_entry(&entry)?;
-    hashing::check_phc(&register.password_hash.0).map_err(bad_data)?;
+    let password_hash = register
+        .password_hash
+        .ok_or_else(|| bad_data("a registration brings the hash of its password"))?;
+    hashing::check_phc(&password_hash.0).map_err(bad_data)?;
     let retry_hash = token::hash(&register.retry_secret.0).ok_or_else(|| {
         Problem::new(
             Code::BadData,
@@ -38,7 +41,7 @@ pub async fn register(hub: &Hub, request: Request<Incoming>) -> Answer {
     let minted = token::mint(hub, entry.user_id, &register.device)?;
     let account = NewAccount {
         entry: entry.clone(),
-        password_hash: register.password_hash.0,
+        password_hash: password_hash.0,
         retry_hash,
         created_at_ms: wall_ms(),
     };

@@ -180,7 +180,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             | HubFrame::Batch(_)
             | HubFrame::Snapshot(_)
             | HubFrame::Digest(_)
-            | HubFrame::Pong(_) => {}
+            | HubFrame::Pong(_)
+            | HubFrame::AccountCreated(_)
+            | HubFrame::AccountDeleted(_) => {}
         }
         match frame.encode(self.encoding) {
             Ok(frame) => self.socket.send(frame),

@@ -29,6 +29,7 @@ pub(super) async fn perform(context: &mut Context, command: Accounts) -> Result<
 async fn create(context: &mut Context, new: NewAccount) -> Result<(), Fault> {
     let password = password::read(&new.name, new.password.password_stdin, true).await?;
     let request = CreateAccount {
+        invite: None,
         name: new.name,
         phone: new.phone,
         visibility: if new.private {
@@ -76,7 +77,8 @@ async fn login(context: &mut Context, request: cli::Login) -> Result<(), Fault> 
     let password = password::read(&request.name, request.password.password_stdin, false).await?;
     let login = Login {
         name: request.name,
-        password,
+        password: Some(password),
+        token: None,
     };
     let account = context.client.login(&login).await?;
     context.out.document(&account, fields)?;
