@@ -226,6 +226,15 @@ pub enum HubError {
     /// There is no such account.
     #[error("there is no such account")]
     NoSuchAccount,
+    /// The account was deleted.
+    #[error("the account was deleted")]
+    AccountDeleted,
+    /// Nobody may register.
+    #[error("no registrations are taken")]
+    Closed,
+    /// Only who is invited may register, and this invitation is none, was used, or is over.
+    #[error("a registration needs an invitation that is still good")]
+    NotInvited,
     /// The disk or database failed.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -239,6 +248,8 @@ impl HubError {
             Self::NameTaken | Self::PhoneTaken => Code::Conflict,
             Self::BadName(_) => Code::BadRequest,
             Self::NoSuchAccount => Code::NotFound,
+            Self::AccountDeleted => Code::AccountDeleted,
+            Self::Closed | Self::NotInvited => Code::NotAllowed,
             Self::Fault(fault) => fault.code(),
         }
     }

@@ -243,11 +243,11 @@ impl Replica {
 
     pub(super) fn on_bye(&mut self, bye: Bye, now: Now) {
         let problem = Problem::new(bye.code, bye.message);
-        match bye.code {
-            // The session was revoked while the connection stood, or the account deleted.
-            Code::AuthRequired | Code::AccountDeleted => self.on_auth_refused(problem),
-            _ => self.hang_up(Some(problem), bye.retry_after_ms, now),
+        // The session was revoked while the connection stood, or the account deleted.
+        if matches!(bye.code, Code::AuthRequired | Code::AccountDeleted) {
+            return self.on_auth_refused(problem);
         }
+        self.hang_up(Some(problem), bye.retry_after_ms, now);
     }
 
     /// A new replica id: the hub must be greeted anew.

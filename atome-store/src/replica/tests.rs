@@ -96,6 +96,7 @@ fn hub() -> HubDb {
         },
         password_hash: String::new(),
         retry_hash: [0; 32],
+        admission: crate::hub::Admission::Open,
         created_at_ms: 0,
     };
     let session = NewSession {
