@@ -447,9 +447,11 @@ fn changes(numbers: std::ops::RangeInclusive<u64>) -> Input {
 }
 
 fn told(effects: &[Effect]) -> Vec<u64> {
-    let number = |effect: &Effect| match effect {
-        Effect::Send(HubFrame::AccountDeleted(deleted)) => Some(deleted.number),
-        _ => None,
+    let number = |effect: &Effect| {
+        let Effect::Send(HubFrame::AccountDeleted(deleted)) = effect else {
+            return None;
+        };
+        Some(deleted.number)
     };
     effects.iter().filter_map(number).collect()
 }
