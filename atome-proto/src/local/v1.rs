@@ -11,7 +11,7 @@ mod sync;
 pub use account::{
     Access, AccountState, AccountStatus, AccountView, Alteration, CreateAccount, DirectoryReply,
     DirectorySource, Finding, Login, Logout, NewPassword, PendingWork, RemoveAccount, Resolve,
-    SessionView, Severity, Status, Version, WhoAmI,
+    Revoked, SessionView, Severity, Status, Version, WhoAmI,
 };
 pub use atome::{
     AtomeView, ChangeKind, History, HistoryVersion, ListQuery, NewAtome, Operation, TreeLine,

@@ -245,6 +245,13 @@ pub struct SessionView {
     pub current: bool,
 }
 
+/// `DELETE /v1/sessions?others=true`: every session of the account has ended but this machine's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revoked {
+    /// How many have ended.
+    pub revoked: u64,
+}
+
 /// Where a directory's answer comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
