@@ -2,6 +2,8 @@
 
 mod cases;
 mod coming;
+mod moved;
+mod moving;
 mod random;
 mod stores;
 
