@@ -157,6 +157,9 @@ impl Accounts {
             stop,
         }));
         accounts.finish_what_was_begun().await?;
+        if config.directory == DirectoryMode::None {
+            accounts.write(MachineDb::clear_directory).await?;
+        }
         for row in accounts.rows().await? {
             if let Err(problem) = accounts.start(&row).await {
                 let account = row.entry.user_id;

@@ -5,12 +5,15 @@
 
 #![cfg(test)]
 
+mod accounts;
 mod bad_input;
 mod converge;
 mod crash;
+mod directory;
 mod gateway;
 mod login;
 mod offline;
+mod sessions;
 mod sockets;
 mod waiting;
 mod world;

@@ -25,6 +25,7 @@ impl MachineDb {
         &mut self,
         changes: &[DirectoryChange],
         cursor: DirectoryCursor,
+        now_ms: u64,
     ) -> Result<(), StoreError> {
         atomically(self, |db| {
             let before = db.view().directory_cursor()?;
@@ -33,7 +34,7 @@ impl MachineDb {
             }
             for change in changes {
                 match &change.change {
-                    DirectoryEvent::Created(entry) => db.keep_entry(entry)?,
+                    DirectoryEvent::Created(entry) => db.keep_entry(entry, now_ms)?,
                     DirectoryEvent::Deleted(account) => db.forget_entry(*account)?,
                 }
             }
@@ -59,18 +60,19 @@ impl MachineDb {
     /// # Errors
     ///
     /// [`StoreError::Fault`].
-    pub fn keep_entry(&mut self, entry: &DirectoryEntry) -> Result<(), StoreError> {
+    pub fn keep_entry(&mut self, entry: &DirectoryEntry, now_ms: u64) -> Result<(), StoreError> {
         // A name that this program cannot fold is found as it is written.
         let folded = fold(&entry.username).unwrap_or_else(|_| entry.username.clone());
         self.execute(
-            "INSERT OR REPLACE INTO directory (account, name, name_folded, phone, visibility) \
-             VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO directory \
+             (account, name, name_folded, phone, visibility, kept_ms) VALUES (?, ?, ?, ?, ?, ?)",
             params![
                 Db(entry.user_id),
                 entry.username,
                 folded,
                 entry.phone,
-                serde_json::to_string(&entry.visibility)?
+                serde_json::to_string(&entry.visibility)?,
+                Db(now_ms)
             ],
         )?;
         Ok(())
@@ -87,7 +89,35 @@ impl MachineDb {
     }
 }
 
+impl MachineDb {
+    /// Forgets the copy.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fault`].
+    pub fn clear_directory(&mut self) -> Result<(), StoreError> {
+        atomically(self, |db| {
+            db.execute("DELETE FROM directory", [])?;
+            db.execute("DELETE FROM directory_cursor", [])?;
+            Ok(())
+        })
+    }
+}
+
 impl MachineView<'_> {
+    /// When the oldest entry of the copy was kept, in milliseconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fault`].
+    pub fn directory_kept_ms(&self) -> Result<Option<u64>, StoreError> {
+        let mut statement = self
+            .0
+            .prepare_cached("SELECT min(kept_ms) FROM directory")?;
+        let kept = statement.query_row([], |row| row.get::<_, Option<Db<u64>>>(0))?;
+        Ok(kept.map(|Db(ms)| ms))
+    }
+
     /// Where the copy stands; `None` before there is one.
     ///
     /// # Errors

@@ -193,7 +193,7 @@ fn the_copy_of_the_directory_follows_its_hub() {
         true_ms: 9,
     };
     let changes = [created(1, 1, "Anna"), created(2, 2, "Bob")];
-    db.apply_directory(&changes, cursor(1, 2)).unwrap();
+    db.apply_directory(&changes, cursor(1, 2), 6).unwrap();
     assert_eq!(db.view().directory_cursor().unwrap(), Some(cursor(1, 2)));
     let names = |db: &MachineDb, find: &str, after: &str, limit| -> Vec<String> {
         let page = db.view().directory_page(find, after, limit).unwrap();
@@ -212,13 +212,14 @@ fn the_copy_of_the_directory_follows_its_hub() {
         db.view().directory_by_name("anna").unwrap(),
         Some(entry(1, "Anna"))
     );
+    assert_eq!(db.view().directory_kept_ms().unwrap(), Some(6));
     let gone = DirectoryChange {
         number: 3,
         change: DirectoryEvent::Deleted(id(1)),
     };
-    db.apply_directory(&[gone], cursor(1, 3)).unwrap();
+    db.apply_directory(&[gone], cursor(1, 3), 6).unwrap();
     assert_eq!(names(&db, "", "", 9), ["Bob"]);
-    db.apply_directory(&[created(1, 3, "Carl")], cursor(2, 1))
+    db.apply_directory(&[created(1, 3, "Carl")], cursor(2, 1), 6)
         .unwrap();
     assert_eq!(
         names(&db, "", "", 9),

@@ -118,11 +118,13 @@ impl Accounts {
             return Ok(());
         }
         let entry = entry.clone();
-        self.write(move |db| db.keep_entry(&entry)).await
+        let now = Self::wall_ms();
+        self.write(move |db| db.keep_entry(&entry, now)).await
     }
 
     async fn cached_entry(&self, wanted: &Wanted) -> Result<Option<DirectoryEntry>, Problem> {
         match wanted {
+            _ if self.0.directory == DirectoryMode::None => Ok(None),
             Wanted::Name(name) => match fold(name) {
                 Ok(folded) => self.read(move |view| view.directory_by_name(&folded)).await,
                 Err(_) => Ok(None),
@@ -166,13 +168,17 @@ impl Accounts {
         next: Option<String>,
     ) -> Result<DirectoryReply, Problem> {
         let now = Self::wall_ms();
-        let cursor = self.read(|view| view.directory_cursor()).await?;
-        // While a connection stands, whatever changes is told on it.
-        let true_ms = if self.is_connected() {
-            now
+        let all = self.0.directory == DirectoryMode::All;
+        let true_ms = if all && self.is_connected() {
+            // While a connection stands, whatever changes is told on it.
+            Some(now)
+        } else if all {
+            let cursor = self.read(|view| view.directory_cursor()).await?;
+            cursor.map(|cursor| cursor.true_ms)
         } else {
-            cursor.map_or(0, |cursor| cursor.true_ms)
+            self.read(|view| view.directory_kept_ms()).await?
         };
+        let true_ms = true_ms.unwrap_or(now);
         Ok(DirectoryReply {
             source: DirectorySource::Cache,
             as_of: to_rfc3339(true_ms),
@@ -298,7 +304,8 @@ impl Accounts {
         cursor: DirectoryCursor,
     ) -> Result<(), Problem> {
         let deleted = deleted(&changes);
-        self.write(move |db| db.apply_directory(&changes, cursor))
+        let now = Self::wall_ms();
+        self.write(move |db| db.apply_directory(&changes, cursor, now))
             .await?;
         self.remove_deleted(deleted).await
     }
@@ -323,7 +330,7 @@ impl Accounts {
         self.write(move |db| match db.view().directory_cursor()? {
             Some(mut cursor) => {
                 cursor.true_ms = now_ms;
-                db.apply_directory(&[], cursor)
+                db.apply_directory(&[], cursor, now_ms)
             }
             None => Ok(()),
         })
