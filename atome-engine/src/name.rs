@@ -41,13 +41,7 @@ pub fn fold(name: &str) -> Result<String, BadName> {
     if name.chars().any(is_unseen) {
         return Err(BadName::Unseen);
     }
-    let folded: String = name
-        .nfd()
-        .default_case_fold()
-        .nfkd()
-        .default_case_fold()
-        .nfkc()
-        .collect();
+    let folded = fold_text(name);
     if folded.is_empty() || folded.chars().nth(NAME_CHARS_MAX).is_some() {
         return Err(BadName::Length);
     }
@@ -72,6 +66,31 @@ pub fn is_e164(phone: &str) -> bool {
             && !digits.starts_with('0')
             && digits.bytes().all(|digit| digit.is_ascii_digit())
     })
+}
+
+/// Folds the beginning of a name, by which names are found; empty, it is that of every name.
+///
+/// # Errors
+///
+/// [`BadName`], where no name can begin so.
+pub fn fold_prefix(prefix: &str) -> Result<String, BadName> {
+    if prefix.chars().nth(NAME_CHARS_MAX).is_some() {
+        return Err(BadName::Length);
+    }
+    let folded = fold_text(prefix);
+    if prefix.chars().chain(folded.chars()).any(is_unseen) {
+        return Err(BadName::Unseen);
+    }
+    Ok(folded)
+}
+
+fn fold_text(text: &str) -> String {
+    text.nfd()
+        .default_case_fold()
+        .nfkd()
+        .default_case_fold()
+        .nfkc()
+        .collect()
 }
 
 /// Characters that a person cannot see, by which one name could pass for another: controls, line and
@@ -150,6 +169,18 @@ mod tests {
             fold(&"ﷺ".repeat(NAME_CHARS_MAX)),
             Err(BadName::Length),
             "one character that folds to many"
+        );
+    }
+
+    #[test]
+    fn a_beginning_is_folded_as_names_are() {
+        assert_eq!(fold_prefix("").as_deref(), Ok(""));
+        assert_eq!(fold_prefix("Mary ").as_deref(), Ok("mary "));
+        assert_eq!(fold_prefix("STRAß").as_deref(), Ok("strass"));
+        assert_eq!(fold_prefix("al\u{200b}"), Err(BadName::Unseen));
+        assert_eq!(
+            fold_prefix(&"a".repeat(NAME_CHARS_MAX + 1)),
+            Err(BadName::Length)
         );
     }
 
