@@ -42,7 +42,7 @@ pub enum AccountsError {
     #[error("the state directory {0} cannot be made, or not closed to others: {1}")]
     StateDir(PathBuf, std::io::Error),
     /// Secrets cannot be kept.
-    #[error(transparent)]
+    #[error("{0}; {remedy}", remedy = .0.remedy())]
     Secrets(#[from] SecretError),
     /// The machine store does not open.
     #[error(transparent)]
@@ -50,7 +50,7 @@ pub enum AccountsError {
     /// The certificates of the hub cannot be checked.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// The machine store does not answer.
+    /// The machine store does not answer, or the daemon is stopping.
     #[error("{0}")]
     Store(#[from] Problem),
 }
@@ -122,7 +122,7 @@ impl Accounts {
         };
         let accounts = Self(Arc::new(Inner {
             machine: MachineStore::open(&config.state_dir.join("machine.db"), durability)?,
-            secrets: Secrets::open(&config.state_dir, config.credentials_dir.clone())?,
+            secrets: open_secrets(config, &stop).await?,
             hashing: Hashing::default(),
             hub,
             access: config.access.clone(),
@@ -236,10 +236,9 @@ impl Accounts {
         session: atome_proto::account::Session,
     ) -> Result<(), Problem> {
         let secrets = self.0.secrets.clone();
-        tokio::task::spawn_blocking(move || secrets.keep(id, &session.token))
+        tokio::task::spawn_blocking(move || secrets.keep(&id.to_string(), &session.token))
             .await
-            .map_err(|_| stopping())?
-            .map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
+            .map_err(|_| stopping())??;
         let expires = Some(session.expires_at_ms);
         self.0
             .machine
@@ -251,5 +250,16 @@ impl Accounts {
     /// Milliseconds since 1970.
     fn wall_ms() -> u64 {
         clock::wall_ms()
+    }
+}
+
+/// A keyring may first ask a person for its password, who may end the daemon instead.
+async fn open_secrets(config: &Config, stop: &Stop) -> Result<Secrets, AccountsError> {
+    let (store, state_dir) = (config.secrets, config.state_dir.clone());
+    let credentials = config.credentials_dir.clone();
+    let open = move || Secrets::open(store, &state_dir, credentials);
+    tokio::select! {
+        opened = tokio::task::spawn_blocking(open) => Ok(opened.map_err(|_| stopping())??),
+        () = stop.ordered() => Err(stopping().into()),
     }
 }

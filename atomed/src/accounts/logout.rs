@@ -6,6 +6,7 @@ use atome_proto::{Code, Problem};
 use super::Accounts;
 use super::select::Selected;
 use crate::api::Peer;
+use crate::secrets::SecretError;
 use crate::store_problem::problem;
 use crate::sync::stopping;
 
@@ -57,15 +58,13 @@ impl Accounts {
         let secrets = self.0.secrets.clone();
         let id = account.id;
         let token = tokio::task::spawn_blocking(move || {
-            let token = secrets.token(id)?;
-            secrets.remove(id)?;
-            Ok(token)
+            let name = id.to_string();
+            let token = secrets.token(&name)?;
+            secrets.remove(&name)?;
+            Ok::<_, SecretError>(token)
         })
         .await
-        .map_err(|_| stopping())?
-        .map_err(|error: crate::secrets::SecretError| {
-            Problem::new(Code::Internal, error.to_string())
-        })?;
+        .map_err(|_| stopping())??;
         let expiry = self.0.machine.set_session_expiry(id, None).await;
         expiry.map_err(|e| problem(&e))?;
         if let Some(sync) = &account.sync {

@@ -65,7 +65,7 @@ pub async fn driver(
     let (schedule, paused) = parts.store.schedule().await.map_err(|e| problem(&e))?;
     let seed = u64::from_be_bytes(random::bytes()?);
     let machine = Replica::new(&parts.declaration, position, seed);
-    let token = token(&parts);
+    let token = token(&parts).await;
     let view = View {
         progress: machine.progress(),
         schedule: schedule.clone(),
@@ -234,7 +234,7 @@ impl Driver {
                 let _ = seen.send(());
             }
             Command::Token(seen) => {
-                self.token = token(&self.parts);
+                self.token = token(&self.parts).await;
                 self.take(Input::Credentials(self.token.is_some()));
                 // Whoever told may have gone.
                 let _ = seen.send(());
@@ -305,14 +305,23 @@ impl Askers {
     }
 }
 
-/// The token that is on the disk.
-fn token(parts: &Parts) -> Option<Secret> {
-    match parts.secrets.token(parts.account) {
-        Ok(token) => token,
-        Err(error) => {
-            tracing::error!(account = %parts.account, %error, "no token");
+/// The token that is kept, if there is one and it can be read.
+async fn token(parts: &Parts) -> Option<Secret> {
+    let (secrets, name) = (parts.secrets.clone(), parts.account.to_string());
+    let read = tokio::task::spawn_blocking(move || secrets.token(&name));
+    let read = tokio::select! {
+        read = read => read,
+        () = parts.stop.ordered() => return None,
+    };
+    match read {
+        Ok(Ok(token)) => token,
+        Ok(Err(error)) => {
+            let remedy = error.remedy();
+            tracing::error!(account = %parts.account, %error, remedy, "no token");
             None
         }
+        // The daemon is stopping.
+        Err(_) => None,
     }
 }
 
