@@ -8,7 +8,9 @@
 mod bad_input;
 mod converge;
 mod crash;
+mod desktop;
 mod gateway;
+mod keyring;
 mod login;
 mod offline;
 mod sockets;
