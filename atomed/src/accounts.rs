@@ -57,7 +57,7 @@ pub enum AccountsError {
     #[error("the state directory {0} cannot be made, or not closed to others: {1}")]
     StateDir(PathBuf, std::io::Error),
     /// Secrets cannot be kept.
-    #[error(transparent)]
+    #[error("{0}; {remedy}", remedy = .0.remedy())]
     Secrets(#[from] SecretError),
     /// The machine store does not open.
     #[error(transparent)]
@@ -65,7 +65,7 @@ pub enum AccountsError {
     /// The certificates of the hub cannot be checked.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// The machine store does not answer.
+    /// The machine store does not answer, or the daemon is stopping.
     #[error("{0}")]
     Store(#[from] Problem),
 }
@@ -140,7 +140,7 @@ impl Accounts {
         };
         let accounts = Self(Arc::new(Inner {
             machine: MachineStore::open(&config.state_dir.join("machine.db"), durability)?,
-            secrets: Secrets::open(&config.state_dir, config.credentials_dir.clone())?,
+            secrets: open_secrets(config, &stop).await?,
             hashing: Hashing::default(),
             hub,
             directory: config.directory,
@@ -303,7 +303,7 @@ impl Accounts {
         tokio::task::spawn_blocking(move || work(&secrets))
             .await
             .map_err(|_| stopping())?
-            .map_err(|error| Problem::new(Code::Internal, error.to_string()))
+            .map_err(Problem::from)
     }
 
     /// Keeps the token of a session that the hub opened, durable before anything is told of it.
@@ -327,5 +327,16 @@ impl Accounts {
     /// Milliseconds since 1970.
     fn wall_ms() -> u64 {
         clock::wall_ms()
+    }
+}
+
+/// A keyring may first ask a person for its password, who may end the daemon instead.
+async fn open_secrets(config: &Config, stop: &Stop) -> Result<Secrets, AccountsError> {
+    let (store, state_dir) = (config.secrets, config.state_dir.clone());
+    let credentials = config.credentials_dir.clone();
+    let open = move || Secrets::open(store, &state_dir, credentials);
+    tokio::select! {
+        opened = tokio::task::spawn_blocking(open) => Ok(opened.map_err(|_| stopping())??),
+        () = stop.ordered() => Err(stopping().into()),
     }
 }

@@ -38,6 +38,15 @@ pub enum Durability {
     Normal,
 }
 
+/// Where secrets are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretStore {
+    /// In files below the state directory.
+    File,
+    /// In the keyring of the user's session.
+    Keyring,
+}
+
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -102,6 +111,8 @@ pub struct Config {
     pub device: String,
     /// What an acknowledged write survives.
     pub durability: Durability,
+    /// Where hub tokens are kept.
+    pub secrets: SecretStore,
     /// Which events are logged, in the words of `RUST_LOG`.
     pub log_level: String,
     /// How they are written.

@@ -1,204 +1,209 @@
-//! Hub tokens at rest: one file an account, readable by the daemon alone.
+//! Secrets at rest, hub tokens above all: in files or in the user's keyring, as the configuration says.
 //!
-//! A token that systemd hands in as a credential (named as the account's id) wins over the file, and
-//! is never written or removed.
+//! A secret that systemd hands in as a credential of its name wins over both, and is never written or
+//! removed. The store that the configuration names is the one that is used: where it does not work that
+//! is an error, never a move to the other. Everything here blocks.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use atome_proto::account::Secret;
+use atome_proto::{Code, Problem};
 
-/// A token is 64 characters; whatever is much longer is none.
-const TOKEN_LEN_MAX: u64 = 4096;
+use crate::config::SecretStore;
+
+mod files;
+mod keyring;
+
+use files::Files;
+pub use files::{private_folder, replace_file};
+use keyring::Keyring;
+pub use keyring::KeyringError;
+
+/// Above what a word and a UUID take; far below what a file's name may have.
+const NAME_LEN_MAX: usize = 64;
 
 /// A secret that could not be read, kept or removed.
 #[derive(Debug, thiserror::Error)]
-#[error("the secret file {path} cannot be {done}: {source}")]
-pub struct SecretError {
-    path: PathBuf,
-    done: &'static str,
-    source: io::Error,
+pub enum SecretError {
+    /// The name is none that a secret may have.
+    #[error("'{0}' is no name of a secret: 1 to {NAME_LEN_MAX} of a-z, 0-9 and -")]
+    Name(String),
+    /// A file or its folder failed.
+    #[error("the secret file {path} cannot be {done}: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What was attempted.
+        done: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The keyring failed.
+    #[error("a secret in the keyring cannot be {done}: {source}")]
+    Keyring {
+        /// What was attempted.
+        done: &'static str,
+        /// Why it failed.
+        source: KeyringError,
+    },
 }
 
-/// The folder of secrets.
+impl SecretError {
+    /// What a person can do about it.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Name(_) => "this is a defect of the daemon; please report it",
+            Self::File { .. } => {
+                "the state directory must be the daemon's own, on a disk that works and has room"
+            }
+            Self::Keyring { .. } => {
+                "unlock or start a keyring such as gnome-keyring, and run the daemon in the user's \
+                 session (DBUS_SESSION_BUS_ADDRESS names its bus); or set secrets.store = \"file\""
+            }
+        }
+    }
+}
+
+impl From<SecretError> for Problem {
+    fn from(error: SecretError) -> Self {
+        Self::new(Code::Internal, error.to_string()).hint(error.remedy())
+    }
+}
+
+/// The secrets of one daemon, each under a name of `[a-z0-9-]`: a hub token under its account's id.
 #[derive(Clone, Debug)]
 pub struct Secrets {
-    folder: PathBuf,
     credentials: Option<PathBuf>,
+    store: Store,
+}
+
+#[derive(Clone, Debug)]
+enum Store {
+    Files(Files),
+    Keyring(Keyring),
 }
 
 impl Secrets {
-    /// Opens the folder below the state directory, making it where it is missing.
+    /// Opens the store that the configuration names, and makes sure that it works.
     ///
     /// # Errors
     ///
-    /// [`SecretError`].
-    pub fn open(state_dir: &Path, credentials: Option<PathBuf>) -> Result<Self, SecretError> {
-        let folder = state_dir.join("secrets");
-        private_folder(&folder).map_err(|source| SecretError {
-            path: folder.clone(),
-            done: "made",
-            source,
-        })?;
-        Ok(Self {
-            folder,
-            credentials,
-        })
-    }
-
-    /// The account's hub token, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// [`SecretError`] where there is a file that cannot be read.
-    pub fn token(&self, name: &str) -> Result<Option<Secret>, SecretError> {
-        let credential = self.credentials.iter().map(|folder| folder.join(name));
-        for path in credential.chain([self.folder.join(name)]) {
-            match read(&path) {
-                Ok(token) => return Ok(Some(token)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(source) => {
-                    return Err(SecretError {
-                        path,
-                        done: "read",
-                        source,
-                    });
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    /// The credential of a name, where the service manager handed one in.
-    ///
-    /// # Errors
-    ///
-    /// [`SecretError`] where it cannot be read.
-    pub fn credential(&self, name: &str) -> Result<Option<Secret>, SecretError> {
-        let Some(path) = self.credentials.as_ref().map(|folder| folder.join(name)) else {
-            return Ok(None);
+    /// [`SecretError`], where it does not.
+    pub fn open(
+        store: SecretStore,
+        state_dir: &Path,
+        credentials: Option<PathBuf>,
+    ) -> Result<Self, SecretError> {
+        let store = match store {
+            SecretStore::File => Store::Files(Files::open(state_dir)?),
+            SecretStore::Keyring => Store::Keyring(Keyring::open(state_dir)?),
         };
-        match read(&path) {
-            Ok(secret) => Ok(Some(secret)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(SecretError {
-                path,
-                done: "read",
-                source,
-            }),
+        Ok(Self { credentials, store })
+    }
+
+    /// The secret of a name, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError`], where that cannot be told.
+    pub fn token(&self, name: &str) -> Result<Option<Secret>, SecretError> {
+        check(name)?;
+        if let Some(folder) = &self.credentials
+            && let Some(secret) = files::read(folder, name)?
+        {
+            return Ok(Some(secret));
+        }
+        match &self.store {
+            Store::Files(files) => files.token(name),
+            Store::Keyring(keyring) => keyring.token(name),
         }
     }
 
-    /// Keeps the account's hub token: durable, whole or not at all.
+    /// The credential of a file's name, where the service manager handed one in.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError`], where it cannot be read.
+    pub fn credential(&self, name: &str) -> Result<Option<Secret>, SecretError> {
+        match &self.credentials {
+            Some(folder) => files::read(folder, name),
+            None => Ok(None),
+        }
+    }
+
+    /// Keeps a secret under a name, instead of one that is there.
     ///
     /// # Errors
     ///
     /// [`SecretError`].
-    pub fn keep(&self, name: &str, token: &Secret) -> Result<(), SecretError> {
-        let path = self.folder.join(name);
-        replace_file(&path, token.0.as_bytes(), 0o600).map_err(|source| SecretError {
-            path,
-            done: "written",
-            source,
-        })
+    pub fn keep(&self, name: &str, secret: &Secret) -> Result<(), SecretError> {
+        check(name)?;
+        match &self.store {
+            Store::Files(files) => files.keep(name, secret),
+            Store::Keyring(keyring) => keyring.keep(name, secret),
+        }
     }
 
-    /// Removes the account's hub token; it is no fault if there is none.
+    /// Removes the secret of a name; it is no fault if there is none.
     ///
     /// # Errors
     ///
     /// [`SecretError`].
     pub fn remove(&self, name: &str) -> Result<(), SecretError> {
-        let path = self.folder.join(name);
-        let removed = match fs::remove_file(&path) {
-            Ok(()) => File::open(&self.folder).and_then(|folder| folder.sync_all()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-        };
-        removed.map_err(|source| SecretError {
-            path,
-            done: "removed",
-            source,
-        })
+        check(name)?;
+        match &self.store {
+            Store::Files(files) => files.remove(name),
+            Store::Keyring(keyring) => keyring.remove(name),
+        }
     }
 }
 
-fn read(path: &Path) -> io::Result<Secret> {
-    let mut text = String::new();
-    File::open(path)?
-        .take(TOKEN_LEN_MAX)
-        .read_to_string(&mut text)?;
-    let token = text.trim_end();
-    if token.is_empty() {
-        return Err(io::ErrorKind::NotFound.into());
+/// Names become names of files, and are seen by people who open their keyring.
+fn check(name: &str) -> Result<(), SecretError> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=NAME_LEN_MAX).contains(&name.len()) && name.bytes().all(plain) {
+        return Ok(());
     }
-    Ok(Secret(token.to_owned()))
-}
-
-/// Makes a folder that only the daemon can enter; one that is there is closed to others.
-///
-/// # Errors
-///
-/// Where it cannot be made or closed.
-pub fn private_folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    let held = fs::metadata(path)?.permissions();
-    if std::os::unix::fs::PermissionsExt::mode(&held) & 0o077 != 0 {
-        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
-    }
-    Ok(())
-}
-
-/// Replaces a file: write new, fsync, rename, fsync the folder.
-///
-/// # Errors
-///
-/// Where any of these fails; the old file is then still there.
-pub fn replace_file(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    let new = path.with_extension("new");
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(&new)?;
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    File::open(folder)?.sync_all()
+    Err(SecretError::Name(name.to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
+
+    fn in_files(dir: &Path, credentials: Option<PathBuf>) -> Secrets {
+        Secrets::open(SecretStore::File, dir, credentials).unwrap()
+    }
 
     #[test]
-    fn a_token_is_kept_for_the_daemon_alone() {
+    fn a_name_that_could_leave_the_folder_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        let secrets = Secrets::open(dir.path(), None).unwrap();
-        let account = "0190a5d0";
-        assert!(secrets.token(account).unwrap().is_none());
-        for token in ["one", "two"] {
-            secrets.keep(account, &Secret(token.into())).unwrap();
-            assert_eq!(secrets.token(account).unwrap().unwrap().0, token);
+        let secrets = in_files(dir.path(), None);
+        let long = "a".repeat(NAME_LEN_MAX + 1);
+        for name in ["", "..", "../lock", "A", "a_b", "a.new", "ä", &long] {
+            let refused = |result| matches!(result, Err(SecretError::Name(_)));
+            assert!(refused(secrets.token(name).map(drop)), "{name}");
+            assert!(refused(secrets.keep(name, &Secret("x".into()))), "{name}");
+            assert!(refused(secrets.remove(name)), "{name}");
         }
-        let file = dir.path().join("secrets").join(account);
-        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        let folder = dir.path().join("secrets");
-        assert_eq!(
-            folder.metadata().unwrap().permissions().mode() & 0o777,
-            0o700
-        );
-        secrets.remove(account).unwrap();
-        secrets.remove(account).unwrap();
-        assert!(secrets.token(account).unwrap().is_none());
+        let name = format!("revoke-{}", uuid::Uuid::from_u128(7));
+        secrets.keep(&name, &Secret("x".into())).unwrap();
+        assert!(dir.path().join("secrets").join(&name).is_file());
+    }
+
+    #[test]
+    fn a_credential_wins_and_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let credentials = dir.path().join("credentials");
+        std::fs::create_dir(&credentials).unwrap();
+        std::fs::write(credentials.join("a"), "handed in\n").unwrap();
+        let secrets = in_files(dir.path(), Some(credentials));
+        secrets.keep("a", &Secret("kept".into())).unwrap();
+        assert_eq!(secrets.token("a").unwrap().unwrap().0, "handed in");
+        secrets.remove("a").unwrap();
+        assert_eq!(secrets.token("a").unwrap().unwrap().0, "handed in");
+        assert!(secrets.token("b").unwrap().is_none());
     }
 }

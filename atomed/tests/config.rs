@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use atome_proto::runtime::Profile;
-use atomed::config::{Config, Durability, Environment, Faults, LogFormat, Sandbox};
+use atomed::config::{Config, Durability, Environment, Faults, LogFormat, Sandbox, SecretStore};
 
 const REFERENCE: &str = include_str!("../../config/atomed.toml");
 const LEAST: &str = "state_dir = \"/s\"\n[local]\nsocket = \"/r/a.sock\"\n";
@@ -67,6 +67,7 @@ fn the_least_is_a_state_directory_and_a_socket() {
     let config = parse(LEAST, &[]).unwrap();
     assert_eq!(config.durability, Durability::Full);
     assert_eq!(config.log_format, LogFormat::Text);
+    assert_eq!(config.secrets, SecretStore::File);
     let text = faults("", &[]);
     assert!(text.contains("/c/atomed.toml: state_dir: "), "{text}");
     assert!(text.contains("/c/atomed.toml: local.socket: "), "{text}");
@@ -78,6 +79,7 @@ fn the_environment_and_systemd_win() {
     let variables = [
         ("ATOMED_REMOTE__ENDPOINT", "wss://hub.example.org:8443"),
         ("ATOMED_DURABILITY", "normal"),
+        ("ATOMED_SECRETS__STORE", "keyring"),
         ("STATE_DIRECTORY", "/var/lib/x:/var/lib/y"),
         ("RUNTIME_DIRECTORY", "/run/x"),
         ("CREDENTIALS_DIRECTORY", "/run/credentials/x"),
@@ -86,6 +88,8 @@ fn the_environment_and_systemd_win() {
     let config = parse(LEAST, &variables).unwrap();
     assert_eq!(config.remote.unwrap().endpoint.port, 8443);
     assert_eq!(config.durability, Durability::Normal);
+    // A service of the system with a keyring is unusual, and allowed: its credentials win all the same.
+    assert_eq!(config.secrets, SecretStore::Keyring);
     assert_eq!(config.state_dir, PathBuf::from("/var/lib/x"));
     assert_eq!(config.runtime_dir, Some("/run/x".into()));
     assert_eq!(config.credentials_dir, Some("/run/credentials/x".into()));
@@ -119,8 +123,8 @@ const WRONG: &[(&str, &[&str])] = &[
         &[":3: sandbox: ", "best-effort"],
     ),
     (
-        "[secrets]\nstore = \"keyring\"",
-        &[":2: secrets.store: ", "\"file\""],
+        "[secrets]\nstore = \"vault\"",
+        &[":2: secrets.store: 'vault'", "\"file\", \"keyring\""],
     ),
     (
         "durability = \"fast\"",

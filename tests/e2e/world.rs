@@ -1,6 +1,7 @@
 //! What the tests share: a temp directory with a hub and machines, an account, questions.
 
 use std::error::Error;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -71,6 +72,14 @@ impl World {
         wait(&machine);
         machine
     }
+}
+
+/// Says aloud that a test is not run here; in continuous integration that is a failure.
+#[track_caller]
+pub(crate) fn skipped(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "skipped: {why}");
+    // Past the capture of the test runner, so that it is seen.
+    writeln!(std::io::stderr(), "skipped: {why}").unwrap();
 }
 
 /// Takes what must be there, and says in words what is there instead.

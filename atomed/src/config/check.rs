@@ -9,7 +9,9 @@ use super::fault::{Fault, Faults, Place};
 use super::location::Environment;
 use super::proxy::proxy_for;
 use super::settings::{AccessSetting, Setting, Settings};
-use super::{AccessRule, Config, DirectoryMode, Durability, LogFormat, Remote, Sandbox};
+use super::{
+    AccessRule, Config, DirectoryMode, Durability, LogFormat, Remote, Sandbox, SecretStore,
+};
 
 /// Judges every setting; gives the configuration, or all that is wrong with it.
 pub(super) fn check(
@@ -24,7 +26,6 @@ pub(super) fn check(
         values: settings.values,
     };
     let profile = checker.profile();
-    checker.secrets();
     let remote = checker.remote(profile, environment);
     let config = Config {
         file,
@@ -37,6 +38,7 @@ pub(super) fn check(
         access: checker.access(settings.access),
         device: checker.device(),
         durability: checker.durability(),
+        secrets: checker.secrets(),
         log_level: checker.log_level(),
         log_format: checker.log_format(),
         runtime_dir: environment.directory("RUNTIME_DIRECTORY"),
@@ -143,17 +145,12 @@ impl Checker {
         self.word("directory", &words, DirectoryMode::default())
     }
 
-    fn secrets(&mut self) {
-        let place = self.values.get("secrets.store").map(|s| s.place.clone());
-        let file = self.word("secrets.store", &[("file", true), ("keyring", false)], true);
-        if let (false, Some(place)) = (file, place) {
-            self.fault(
-                place,
-                "secrets.store",
-                "this version cannot keep secrets in a keyring",
-                "write \"file\": tokens are kept below state_dir, readable by the daemon alone",
-            );
-        }
+    fn secrets(&mut self) -> SecretStore {
+        let words = [
+            ("file", SecretStore::File),
+            ("keyring", SecretStore::Keyring),
+        ];
+        self.word("secrets.store", &words, SecretStore::File)
     }
 
     fn durability(&mut self) -> Durability {

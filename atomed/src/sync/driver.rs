@@ -75,7 +75,7 @@ pub async fn driver(
     if parts.hears_directory {
         machine = machine.hearing_directory();
     }
-    let token = token(&parts);
+    let token = token(&parts).await;
     let view = View {
         progress: machine.progress(),
         schedule: schedule.clone(),
@@ -285,7 +285,7 @@ impl Driver {
                 let _ = seen.send(());
             }
             Command::Token(seen) => {
-                self.token = token(&self.parts);
+                self.token = token(&self.parts).await;
                 self.take(Input::Credentials(self.token.is_some()));
                 // Whoever told may have gone.
                 let _ = seen.send(());
@@ -361,14 +361,23 @@ impl Askers {
     }
 }
 
-/// The token that is kept.
-fn token(parts: &Parts) -> Option<Secret> {
-    match parts.secrets.token(&parts.account.to_string()) {
-        Ok(token) => token,
-        Err(error) => {
-            tracing::error!(account = %parts.account, %error, "no token");
+/// The token that is kept, if there is one and it can be read.
+async fn token(parts: &Parts) -> Option<Secret> {
+    let (secrets, name) = (parts.secrets.clone(), parts.account.to_string());
+    let read = tokio::task::spawn_blocking(move || secrets.token(&name));
+    let read = tokio::select! {
+        read = read => read,
+        () = parts.stop.ordered() => return None,
+    };
+    match read {
+        Ok(Ok(token)) => token,
+        Ok(Err(error)) => {
+            let remedy = error.remedy();
+            tracing::error!(account = %parts.account, %error, remedy, "no token");
             None
         }
+        // The daemon is stopping.
+        Err(_) => None,
     }
 }
 
