@@ -37,6 +37,7 @@ pub enum Visibility {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DirectoryEntry {
     /// The account.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::schema::UUID_V7)))]
     pub user_id: AccountId,
     /// Its name, as it was first written.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 64)))]
@@ -49,7 +50,7 @@ pub struct DirectoryEntry {
     pub visibility: Visibility,
 }
 
-/// `POST /api/v1/auth/register`: an account made on a machine, by the hash of its password.
+/// `POST /api/v1/auth/register`: an account made on a machine, by its password or the hash of it.
 ///
 /// Sent again after a lost answer, with the same id and retry secret, it gets the same answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 
+/// The id of an account.
+pub(crate) const UUID_V7: &str =
+    "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$";
 /// 256 bits in hexadecimal.
 pub(crate) const SECRET: &str = "^[0-9a-f]{64}$";
 /// An argon2id hash in PHC form; the ranges of its parameters are checked beyond this.

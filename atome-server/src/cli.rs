@@ -1,5 +1,7 @@
 //! The command line of the hub.
 
+mod admin;
+
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -7,7 +9,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::admin::{self, Format};
+use self::admin::AdminCommand;
+use crate::admin::AdminError;
 use crate::config::{Config, Environment};
 use crate::{log, run, stop};
 
@@ -24,7 +27,9 @@ const EXIT_FAILED: u8 = 1;
     after_help = "Examples:\n  \
         atome-server --config /etc/atome/atome-server.toml\n  \
         atome-server --config hub.toml --check-config\n  \
-        atome-server account list -o json\n\n\
+        atome-server account list -o json\n  \
+        atome-server invite --count 5 > codes.txt\n  \
+        atome-server token create --account kiosk-12 --ttl 365d > token\n\n\
         Every key of the configuration can be overridden by the environment: \
         ATOME_SERVER_LISTEN, ATOME_SERVER_TLS__CERT_FILE.\n\n\
         Exit codes: 0 done, 1 failed, 2 wrong arguments or configuration."
@@ -45,21 +50,10 @@ pub struct Cli {
 enum Command {
     /// Runs the hub (what happens when no command is given)
     Run,
-    /// Looks at accounts, on the hub's own machine
-    #[command(subcommand)]
-    Account(AccountCommand),
+    #[command(flatten)]
+    Admin(AdminCommand),
     /// Prints the version
     Version,
-}
-
-#[derive(Debug, Subcommand)]
-enum AccountCommand {
-    /// Lists every account, in the order of their ids
-    List {
-        /// How the list is written [default: table on a terminal, else jsonl]
-        #[arg(short, long, value_name = "FORMAT")]
-        output: Option<Format>,
-    },
 }
 
 /// Does what the arguments of this process say.
@@ -91,14 +85,13 @@ pub fn main() -> ExitCode {
         }
     };
     match cli.command {
-        Some(Command::Account(AccountCommand::List { output })) => {
-            let format = output.unwrap_or_else(Format::fitting);
-            let mut out = io::BufWriter::new(io::stdout());
-            match runtime.block_on(admin::list_accounts(&config, format, &mut out)) {
+        Some(Command::Admin(command)) => {
+            match runtime.block_on(self::admin::carry_out(&config, command)) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
                     complain(chain(&error));
-                    ExitCode::from(EXIT_FAILED)
+                    let is_usage = matches!(error, AdminError::NotMeant);
+                    ExitCode::from(if is_usage { EXIT_USAGE } else { EXIT_FAILED })
                 }
             }
         }

@@ -2,15 +2,23 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod abuse;
 mod accounts;
+mod admin;
 mod config;
+mod cookies;
 mod direction;
+mod directory;
+mod fuzz;
+mod openapi;
 mod program;
+mod sessions;
 mod stop;
 mod sync;
 mod tls;

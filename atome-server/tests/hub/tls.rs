@@ -61,6 +61,16 @@ async fn everything_goes_over_tls() {
     let bearer = format!("Bearer {}", reply.json()["token"].as_str().unwrap());
 
     let stream = connect(&world, &trusted).await.unwrap();
+    let mut login = crate::world::login("alice", crate::world::PASSWORD);
+    login["cookie"] = true.into();
+    let reply = ask(stream, "POST", "/api/v1/auth/login", "", &login.to_string()).await;
+    let cookie = reply.header("set-cookie").unwrap();
+    assert!(
+        cookie.starts_with("__Host-atome_session="),
+        "no other host can have set it"
+    );
+
+    let stream = connect(&world, &trusted).await.unwrap();
     let headers = [PROTOCOL, ("Authorization", bearer.as_str())];
     let mut client = dial(stream, world.listen, &headers).await.unwrap();
     client.say(&hello(1, &[])).await;

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use argon2::password_hash::{PasswordHasher, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -26,6 +27,9 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 pub(crate) const PASSWORD: &str = "swordfish";
 /// The protocol that `/ws/sync` speaks.
 pub(crate) const PROTOCOL: (&str, &str) = ("Sec-WebSocket-Protocol", "atome.sync.v1");
+
+/// How the clients of these tests name the hub.
+pub(crate) const HOST: &str = "hub.example";
 
 /// The one loopback address of these tests.
 pub(crate) fn here(port: u16) -> SocketAddr {
@@ -102,6 +106,36 @@ impl World {
         self.ask("POST", path, "", &body.to_string()).await
     }
 
+    pub(crate) async fn delete(&self, path: &str, token: &str) -> Reply {
+        self.ask("DELETE", path, token, "").await
+    }
+
+    /// Asks with any headers.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Reply {
+        let stream = TcpStream::connect(self.listen).await.unwrap();
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        send(stream, method, path, headers, body.as_bytes()).await
+    }
+
+    /// Logs in and gives the token.
+    pub(crate) async fn log_in(&self, name: &str, password: &str) -> String {
+        let reply = self
+            .post("/api/v1/auth/login", &login(name, password))
+            .await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        reply.json()["token"].as_str().unwrap().to_owned()
+    }
+
     /// Registers an account of that name and gives its id and token.
     pub(crate) async fn register(&self, name: &str) -> (AccountId, String) {
         let account = account_id(name);
@@ -141,33 +175,60 @@ impl Reply {
         serde_json::from_str(&self.body).unwrap()
     }
 
+    /// A header, if there is one of that name.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let lines = self
+            .head
+            .split("\r\n")
+            .filter_map(|line| line.split_once(": "));
+        let found = lines
+            .into_iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value)
+    }
+
     /// The stable word of a problem.
     pub(crate) fn code(&self) -> String {
-        assert!(
-            self.head.contains("content-type: application/problem+json"),
-            "{self:?}"
-        );
+        let content_type = self.header("content-type");
+        assert_eq!(content_type, Some("application/problem+json"), "{self:?}");
         self.json()["code"].as_str().unwrap().to_owned()
     }
 }
 
-/// Asks over any stream, by hand.
-pub(crate) async fn ask<S>(
+/// Asks over any stream, by hand, with a bearer token unless it is empty.
+pub(crate) async fn ask<S>(stream: S, method: &str, path: &str, token: &str, body: &str) -> Reply
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let bearer = format!("Bearer {token}");
+    let headers = [("Authorization", bearer.as_str())];
+    let headers = if token.is_empty() { &[][..] } else { &headers };
+    send(stream, method, path, headers, body.as_bytes()).await
+}
+
+/// Sends a request with these headers over any stream, and reads the answer.
+pub(crate) async fn send<S>(
     mut stream: S,
     method: &str,
     path: &str,
-    token: &str,
-    body: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
 ) -> Reply
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n\
-         Authorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n{body}",
+    let headers: String = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n{headers}\
+         Content-Length: {}\r\n\r\n",
         body.len()
     );
-    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The hub may answer, and close, before it has read all of a long body.
+    drop(stream.write_all(body).await);
     let mut answer = Vec::new();
     // A TLS peer may leave without a word once the answer is there.
     drop(stream.read_to_end(&mut answer).await);
@@ -176,7 +237,7 @@ where
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     Reply {
         status,
-        head: head.to_ascii_lowercase(),
+        head: head.to_owned(),
         body: body.to_owned(),
     }
 }
@@ -230,6 +291,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         message
     }
 
+    /// Waits until the hub says goodbye and closes; the code, within the second that the design gives it.
+    pub(crate) async fn hear_bye(&mut self) -> String {
+        let heard = async {
+            let bye = self.hear_a("bye").await;
+            self.hear_close().await;
+            bye["code"].as_str().unwrap().to_owned()
+        };
+        let heard = tokio::time::timeout(Duration::from_secs(1), heard).await;
+        heard.expect("a connection whose session is over is closed within a second")
+    }
+
     /// Waits until the hub closes, and says how.
     pub(crate) async fn hear_close(&mut self) -> Option<CloseFrame> {
         match self.0.next().await {
@@ -247,6 +319,11 @@ pub(crate) fn account_id(name: &str) -> AccountId {
         *to = from;
     }
     AccountId::new_v7(1_790_000_000_000, random)
+}
+
+/// A login as a daemon sends it.
+pub(crate) fn login(name: &str, password: &str) -> Value {
+    json!({ "username": name, "password": password, "device": "laptop" })
 }
 
 /// A registration as a daemon sends it.

@@ -185,6 +185,8 @@ async fn sessions_open_slide_and_close(store: &impl HubStore) {
     let later = NOW_MS + 9_000_000;
     let session = store.session([2; 32], later).await.unwrap().unwrap();
     assert_eq!((session.account, session.device.as_str()), (ANNA, "laptop"));
+    let moved = (later, later + 10_000_000);
+    assert_eq!((session.seen_at_ms, session.expires_at_ms), moved);
     let end = NOW_MS + 10_000_000;
     assert!(
         store.session([1; 32], end).await.unwrap().is_none(),
