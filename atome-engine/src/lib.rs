@@ -12,6 +12,7 @@ pub mod clock;
 pub mod digest;
 pub mod draft;
 mod generations;
+pub mod guesses;
 pub mod merge;
 pub mod name;
 pub mod quota;

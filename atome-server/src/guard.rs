@@ -5,28 +5,20 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use atome_engine::guesses::{Guess, Guesses};
 use atome_engine::quota::Quota;
-use atome_engine::throttle::{Counted, PER_ACCOUNT, PER_SOURCE, Throttle};
 use atome_proto::{AccountId, Code, Problem};
 
 use crate::config::Config;
 use crate::hub::whole_ms;
 use crate::source::Source;
 
-/// A name by its hash: names are long, and strangers choose them.
-type NameKey = [u8; 32];
-
 /// What a hub remembers of those who come.
 pub struct Guard {
     started: Instant,
-    passwords: Mutex<Passwords>,
+    passwords: Mutex<Guesses<Source>>,
     registrations: Mutex<Quota<Source>>,
     directory: Mutex<Quota<AccountId>>,
-}
-
-struct Passwords {
-    names: Throttle<NameKey>,
-    sources: Throttle<Source>,
 }
 
 impl Guard {
@@ -37,10 +29,7 @@ impl Guard {
         let by_minute = config.limits.directory_per_minute;
         Self {
             started: Instant::now(),
-            passwords: Mutex::new(Passwords {
-                names: Throttle::new(PER_ACCOUNT),
-                sources: Throttle::new(PER_SOURCE),
-            }),
+            passwords: Mutex::default(),
             registrations: Mutex::new(Quota::new(hourly, 3_600_000)),
             directory: Mutex::new(Quota::new(by_minute, 60_000)),
         }
@@ -53,20 +42,11 @@ impl Guard {
     /// `busy` where it is too early.
     pub fn try_password(&self, name: &str, source: Source) -> Result<Try<'_>, Problem> {
         let name = *blake3::hash(name.as_bytes()).as_bytes();
-        let now_ms = self.now_ms();
-        let mut passwords = lock(&self.passwords);
-        let wait_ms = passwords
-            .names
-            .wait_ms(&name, now_ms)
-            .max(passwords.sources.wait_ms(&source, now_ms));
-        if wait_ms > 0 {
-            return Err(too_often("too many wrong passwords were tried", wait_ms));
+        let begun = lock(&self.passwords).begin(name, source, self.now_ms());
+        match begun {
+            Ok(guess) => Ok(Try { guard: self, guess }),
+            Err(wait_ms) => Err(too_often("too many wrong passwords were tried", wait_ms)),
         }
-        Ok(Try {
-            guard: self,
-            by_name: (name, passwords.names.count(name, now_ms)),
-            by_source: (source, passwords.sources.count(source, now_ms)),
-        })
     }
 
     /// Lets an account be registered.
@@ -97,28 +77,20 @@ impl Guard {
 /// A password that is being tried. It counts as wrong, unless it is said what became of it.
 pub struct Try<'a> {
     guard: &'a Guard,
-    by_name: (NameKey, Counted),
-    by_source: (Source, Counted),
+    guess: Guess<Source>,
 }
 
 impl Try<'_> {
     /// It was right: the name's wrong ones are forgotten.
     pub fn right(self) {
-        let mut passwords = lock(&self.guard.passwords);
-        passwords.names.reset(&self.by_name.0);
-        let (source, counted) = self.by_source;
         let now_ms = self.guard.now_ms();
-        passwords.sources.take_back(source, counted, now_ms);
+        lock(&self.guard.passwords).right(self.guess, now_ms);
     }
 
     /// It was not compared at all.
     pub fn not_made(self) {
-        let mut passwords = lock(&self.guard.passwords);
         let now_ms = self.guard.now_ms();
-        let (name, counted) = self.by_name;
-        passwords.names.take_back(name, counted, now_ms);
-        let (source, counted) = self.by_source;
-        passwords.sources.take_back(source, counted, now_ms);
+        lock(&self.guard.passwords).not_made(self.guess, now_ms);
     }
 }
 

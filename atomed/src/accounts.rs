@@ -31,6 +31,7 @@ use crate::{clock, random};
 
 mod create;
 mod directory;
+mod guesses;
 mod health;
 mod join;
 mod keeper;
@@ -99,6 +100,7 @@ struct Inner {
     machine: MachineStore,
     secrets: Secrets,
     hashing: Hashing,
+    tried: guesses::Tried,
     hub: Option<HubClient>,
     directory: DirectoryMode,
     news: Arc<News>,
@@ -142,6 +144,7 @@ impl Accounts {
             machine: MachineStore::open(&config.state_dir.join("machine.db"), durability)?,
             secrets: open_secrets(config, &stop).await?,
             hashing: Hashing::default(),
+            tried: guesses::Tried::default(),
             hub,
             directory: config.directory,
             news: Arc::default(),

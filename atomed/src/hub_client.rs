@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use atome_proto::account::{
     ChangePassword, DeleteAccount, DirectoryEntry, Login, Me, Register, Secret, Session, Sessions,
+    SessionsClosed,
 };
 use atome_proto::directory::{DirectoryChanges, DirectoryPage};
 use atome_proto::{Code, Problem};
@@ -14,7 +15,6 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -33,12 +33,6 @@ pub const BRIEF: Duration = Duration::from_secs(2);
 const ANSWER_LEN_MAX: usize = 1 << 20;
 /// How much of an answer is read ahead.
 const BUFFER_LEN: usize = 64 << 10;
-
-/// What `DELETE /api/v1/auth/sessions` answers.
-#[derive(Deserialize)]
-struct ClosedSessions {
-    closed: u64,
-}
 
 /// Talks to the account endpoints of the one hub.
 #[derive(Clone)]
@@ -125,7 +119,7 @@ impl HubClient {
     /// The hub's problem, or [`Code::HubUnreachable`].
     pub async fn close_other_sessions(&self, token: &Secret) -> Result<u64, Problem> {
         let ask = Ask::delete("auth/sessions").by(token);
-        let closed: ClosedSessions = self.document(ask, PATIENT).await?;
+        let closed: SessionsClosed = self.document(ask, PATIENT).await?;
         Ok(closed.closed)
     }
 

@@ -5,6 +5,7 @@
 
 #![cfg(test)]
 
+mod abuse;
 mod accounts;
 mod bad_input;
 mod converge;
@@ -12,10 +13,14 @@ mod crash;
 mod desktop;
 mod directory;
 mod gateway;
+mod identities;
 mod keyring;
 mod login;
+mod month;
 mod offline;
+mod secrets;
 mod sessions;
 mod sockets;
 mod waiting;
+mod wire;
 mod world;

@@ -139,6 +139,13 @@ pub(crate) fn eventually<T>(mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Whether bytes stand somewhere in others.
+pub(crate) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack
+        .windows(needle.len())
+        .any(|window| window == needle)
+}
+
 /// Everything, as a seed file.
 #[track_caller]
 pub(crate) fn export(machine: &Machine) -> String {

@@ -18,10 +18,8 @@ use crate::config::DirectoryMode;
 use crate::hub_client::{BRIEF, HubClient};
 use crate::sync::news::Heard;
 
-/// Changes asked for at a time.
-const CHANGES_AT_ONCE: u32 = 1_000;
-/// Entries in a page.
-const PAGE_MAX: u32 = 1_000;
+/// Entries or changes in a page: as many as a hub gives.
+const PAGE_MAX: u32 = 200;
 
 /// What one entry is looked for by.
 pub enum Wanted {
@@ -278,9 +276,7 @@ impl Accounts {
         };
         let mut after = after.unwrap_or(0);
         loop {
-            let page = hub
-                .directory_changes(&token, after, CHANGES_AT_ONCE)
-                .await?;
+            let page = hub.directory_changes(&token, after, PAGE_MAX).await?;
             let last = page.changes.last().map_or(after, |change| change.number);
             let is_last = page.changes.is_empty() || last >= page.head;
             let number = if is_last { last.max(page.head) } else { last };

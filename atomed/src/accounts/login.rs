@@ -3,6 +3,7 @@
 //! Whoever asks learns no more than that name and password are right, are wrong, or cannot be judged while
 //! the hub is out of reach: never which accounts there are.
 
+use atome_engine::name::fold;
 use atome_proto::account::{self, Secret, Session};
 use atome_proto::local::v1::Login;
 use atome_proto::{Code, Problem};
@@ -50,11 +51,14 @@ impl Accounts {
         }
         let row = self.row_of(&name).await?;
         let hash = row.as_ref().and_then(|row| row.password_hash.clone());
-        let right = self.0.hashing.verify(password.clone(), hash).await?;
-        match row.filter(|_| right) {
-            Some(row) => self.login_here(peer, row, password).await,
-            None => self.login_there(peer, name, password).await,
-        }
+        let folded = fold(&name).unwrap_or_else(|_| name.clone());
+        let (tried, right) = self.compare(peer, &folded, password.clone(), hash).await?;
+        let selected = match row.filter(|_| right) {
+            Some(row) => self.login_here(peer, row, password).await?,
+            None => self.login_there(peer, name, password).await?,
+        };
+        tried.right();
+        Ok(selected)
     }
 
     /// The password is the one that is known here.

@@ -6,7 +6,6 @@ use atome_proto::{Code, Problem};
 
 use super::Accounts;
 use super::create::check_password;
-use super::login::wrong;
 use super::select::Selected;
 use crate::api::Peer;
 
@@ -37,10 +36,7 @@ impl Accounts {
             hub.change_password(&token, &ask).await.map_err(not_here)?;
         } else {
             // A registration that is under way brings the new one with its next try.
-            let hash = row.password_hash;
-            if !self.0.hashing.verify(change.password, hash).await? {
-                return Err(wrong());
-            }
+            self.check(peer, &row, Some(change.password)).await?;
         }
         let id = account.id;
         self.write(move |db| db.set_password_hash(id, &new_hash))

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 
+use atome_engine::name::fold;
 use atome_proto::account::{DeleteAccount, Secret};
 use atome_proto::local::v1::RemoveAccount;
 use atome_proto::{AccountId, Code, Problem};
@@ -32,10 +33,10 @@ impl Accounts {
         let row = self.select(peer, Some(named)).await?.row;
         let id = row.entry.user_id;
         if remove.local_only {
-            self.may_remove_copy(&row, remove).await?;
+            self.may_remove_copy(peer, &row, remove).await?;
             self.revoke_later(id).await?;
         } else {
-            self.delete_everywhere(&row, remove.password).await?;
+            self.delete_everywhere(peer, &row, remove.password).await?;
         }
         self.remove_now(id).await?;
         tracing::info!(account = %id, uid = peer.uid, "the account was removed");
@@ -44,12 +45,13 @@ impl Accounts {
 
     async fn may_remove_copy(
         &self,
+        peer: Peer,
         row: &MachineAccount,
         remove: RemoveAccount,
     ) -> Result<(), Problem> {
         // One that came by a token has no password here: that the asker is tied to it must do.
         if row.password_hash.is_some() {
-            self.check(row, remove.password).await?;
+            self.check(peer, row, remove.password).await?;
         }
         let account = self.opened(row.entry.user_id)?;
         let position = account.store.position().await.map_err(|e| problem(&e))?;
@@ -65,6 +67,7 @@ impl Accounts {
 
     async fn delete_everywhere(
         &self,
+        peer: Peer,
         row: &MachineAccount,
         password: Option<Secret>,
     ) -> Result<(), Problem> {
@@ -75,10 +78,10 @@ impl Accounts {
                      configuration, or remove only this copy with --local-only",
                 ));
             }
-            return self.check(row, password).await;
+            return self.check(peer, row, password).await;
         };
         if !row.registered {
-            self.check(row, password.clone()).await?;
+            self.check(peer, row, password.clone()).await?;
         }
         let ask = DeleteAccount {
             user_id: row.entry.user_id,
@@ -102,13 +105,22 @@ impl Accounts {
         }
     }
 
-    async fn check(&self, row: &MachineAccount, password: Option<Secret>) -> Result<(), Problem> {
+    /// Checks a password against the hash that is kept here.
+    pub(super) async fn check(
+        &self,
+        peer: Peer,
+        row: &MachineAccount,
+        password: Option<Secret>,
+    ) -> Result<(), Problem> {
         let password = password.ok_or_else(wrong)?;
         let hash = row.password_hash.clone();
-        if self.0.hashing.verify(password, hash).await? {
-            return Ok(());
+        let name = fold(&row.entry.username).unwrap_or_else(|_| row.entry.username.clone());
+        let (tried, right) = self.compare(peer, &name, password, hash).await?;
+        if !right {
+            return Err(wrong());
         }
-        Err(wrong())
+        tried.right();
+        Ok(())
     }
 
     /// Removes an account that the hub has deleted; nothing where it is not here.
