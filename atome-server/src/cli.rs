@@ -171,6 +171,6 @@ fn leave_no_core() {
     let limited = rustix::process::setrlimit(Resource::Core, none);
     let hidden = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     if let Err(error) = limited.and(hidden) {
-        complain(&error);
+        complain(error);
     }
 }

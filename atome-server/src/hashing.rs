@@ -3,12 +3,14 @@
 //! A hash takes a processor for a tenth of a second and tens of megabytes; a queue with a limit keeps
 //! logins from taking all of either.
 
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
 
-use argon2::password_hash::{PasswordHash, PasswordHasher, SaltString};
-use argon2::{Algorithm, Argon2, Params, PasswordVerifier, Version};
+use argon2::password_hash::{Error, Output, ParamsString, PasswordHash, SaltString};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use atome_proto::account::Secret;
-use tokio::sync::{Semaphore, TryAcquireError};
+use tokio::sync::{Semaphore, TryAcquireError, oneshot};
 
 /// Least memory of a hash, in KiB: 19 MiB. Source: design 4; OWASP Password Storage Cheat Sheet.
 pub const MEMORY_KIB_MIN: u32 = 19_456;
@@ -25,6 +27,8 @@ pub const LANES_MAX: u32 = 16;
 /// Fewest bytes of salt and of output.
 const SALT_LEN_MIN: usize = 8;
 const OUTPUT_LEN_MIN: usize = 16;
+/// Bytes of output of a hash that is made here.
+const OUTPUT_LEN: usize = 32;
 /// Longest PHC text: far more than the parameters above can need.
 const PHC_LEN_MAX: usize = 512;
 
@@ -110,7 +114,7 @@ pub enum HashingError {
 #[derive(Debug)]
 pub struct Hashing {
     admitted: Arc<Semaphore>,
-    processors: Arc<Semaphore>,
+    workers: Workers,
     memory_mib: Arc<Semaphore>,
     memory_mib_max: u32,
 }
@@ -119,22 +123,25 @@ impl Hashing {
     /// A place for `at_once` hashes (0: one a processor) with `waiting_max` more in the queue.
     ///
     /// Together they take no more than a quarter of the machine's memory.
-    #[must_use]
-    pub fn new(at_once: usize, waiting_max: usize) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// Where the system gives no threads.
+    pub fn new(at_once: usize, waiting_max: usize) -> io::Result<Self> {
         let at_once = match at_once {
             0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             number => number,
         };
         let memory_mib_max = machine_memory_mib().map_or(MEMORY_KIB_MAX >> 10, |mib| mib / 4);
         let memory_mib_max = memory_mib_max.max(MEMORY_KIB_MIN >> 10);
-        Self {
+        Ok(Self {
             admitted: Arc::new(Semaphore::new(at_once.saturating_add(waiting_max))),
-            processors: Arc::new(Semaphore::new(at_once)),
+            workers: Workers::start(at_once)?,
             memory_mib: Arc::new(Semaphore::new(
                 usize::try_from(memory_mib_max).unwrap_or(usize::MAX >> 3),
             )),
             memory_mib_max,
-        }
+        })
     }
 
     /// Compares a password with a hash; with no hash it takes as long and says no.
@@ -152,7 +159,7 @@ impl Hashing {
         phc: Option<String>,
     ) -> Result<bool, HashingError> {
         let kib = phc.as_deref().map_or(MEMORY_KIB_MIN, memory_kib);
-        self.compute(kib, move || compare(&password, phc.as_deref()))
+        self.compute(kib, move |memory| memory.compare(&password, phc.as_deref()))
             .await
     }
 
@@ -166,13 +173,14 @@ impl Hashing {
     ///
     /// As [`Self::verify`].
     pub async fn hash(&self, password: Secret) -> Result<String, HashingError> {
-        self.compute(MEMORY_KIB_MIN, move || hash(&password)).await
+        self.compute(MEMORY_KIB_MIN, move |memory| memory.hash(&password))
+            .await
     }
 
     async fn compute<T: Send + 'static>(
         &self,
         kib: u32,
-        work: impl FnOnce() -> Result<T, argon2::password_hash::Error> + Send + 'static,
+        work: impl FnOnce(&mut Memory) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, HashingError> {
         let failed = |error: &dyn std::fmt::Display| HashingError::Failed(error.to_string());
         let admitted = match Arc::clone(&self.admitted).try_acquire_owned() {
@@ -180,58 +188,137 @@ impl Hashing {
             Err(TryAcquireError::NoPermits) => return Err(HashingError::Busy),
             Err(error @ TryAcquireError::Closed) => return Err(failed(&error)),
         };
-        let memory = Arc::clone(&self.memory_mib)
+        let share = Arc::clone(&self.memory_mib)
             .acquire_many_owned((kib >> 10).min(self.memory_mib_max))
             .await
             .map_err(|error| failed(&error))?;
-        let processor = Arc::clone(&self.processors)
-            .acquire_owned()
-            .await
-            .map_err(|error| failed(&error))?;
-        let computed = tokio::task::spawn_blocking(move || {
-            let answer = work();
-            drop((admitted, memory, processor));
-            answer
-        });
-        computed
+        let (answer, answered) = oneshot::channel();
+        self.workers.run(Box::new(move |memory| {
+            let computed = work(memory);
+            drop((admitted, share));
+            // Who asked may have gone.
+            drop(answer.send(computed));
+        }));
+        answered
             .await
             .map_err(|error| failed(&error))?
             .map_err(|error| failed(&error))
     }
 }
 
-/// Argon2id as the daemon computes it.
-fn argon2id() -> Result<Argon2<'static>, argon2::password_hash::Error> {
-    let params = Params::new(MEMORY_KIB_MIN, PASSES_MIN, 1, Some(32))?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
-}
+type Job = Box<dyn FnOnce(&mut Memory) + Send>;
 
-fn hash(password: &Secret) -> Result<String, argon2::password_hash::Error> {
-    let mut salt = [0; 16];
-    getrandom::fill(&mut salt).map_err(|_| argon2::password_hash::Error::Crypto)?;
-    let salt = SaltString::encode_b64(&salt)?;
-    let hash = argon2id()?.hash_password(password.0.as_bytes(), &salt)?;
-    Ok(hash.to_string())
-}
+/// Threads of their own, each with the memory for its hashes: what an allocator would do with pieces of that
+/// size, taken and given back hundreds of times, is anybody's guess.
+#[derive(Debug)]
+struct Workers(mpsc::Sender<Job>);
 
-fn compare(password: &Secret, phc: Option<&str>) -> Result<bool, argon2::password_hash::Error> {
-    use argon2::password_hash::Error;
-
-    let Some(phc) = phc else {
-        let mut output = [0; 32];
-        argon2id()?.hash_password_into(
-            password.0.as_bytes(),
-            b"nobody has this name",
-            &mut output,
-        )?;
-        return Ok(std::hint::black_box(output).is_empty());
-    };
-    let hash = PasswordHash::new(phc)?;
-    match Argon2::default().verify_password(password.0.as_bytes(), &hash) {
-        Ok(()) => Ok(true),
-        Err(Error::Password) => Ok(false),
-        Err(error) => Err(error),
+impl Workers {
+    fn start(number: usize) -> io::Result<Self> {
+        let (jobs, waiting) = mpsc::channel::<Job>();
+        let waiting = Arc::new(Mutex::new(waiting));
+        for _ in 0..number {
+            let waiting = Arc::clone(&waiting);
+            let next = move || {
+                let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                waiting.recv().ok()
+            };
+            thread::Builder::new()
+                .name("hash".to_owned())
+                .spawn(move || {
+                    let mut memory = Memory::default();
+                    for job in std::iter::from_fn(next) {
+                        job(&mut memory);
+                        memory.give_back();
+                    }
+                })?;
+        }
+        Ok(Self(jobs))
     }
+
+    /// Has a thread do it; where none is left, the job falls, and with it the answer's channel.
+    fn run(&self, job: Job) {
+        drop(self.0.send(job));
+    }
+}
+
+/// The memory in which one hash after the other is computed.
+#[derive(Default)]
+struct Memory(Vec<Block>);
+
+impl Memory {
+    /// Keeps what most hashes take, and no more.
+    fn give_back(&mut self) {
+        let kept = usize::try_from(MEMORY_KIB_MIN).unwrap_or(usize::MAX);
+        self.0.truncate(kept);
+        self.0.shrink_to(kept);
+    }
+
+    fn argon2id(
+        &mut self,
+        params: Params,
+        password: &Secret,
+        salt: &[u8],
+        output: &mut [u8],
+    ) -> Result<(), Error> {
+        let blocks = params.block_count();
+        if self.0.len() < blocks {
+            self.0.resize(blocks, Block::default());
+        }
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into_with_memory(
+            password.0.as_bytes(),
+            salt,
+            output,
+            &mut self.0,
+        )?;
+        Ok(())
+    }
+
+    /// The hash of a new password, with the parameters of the daemon.
+    fn hash(&mut self, password: &Secret) -> Result<String, Error> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|_| Error::Crypto)?;
+        let salt = SaltString::encode_b64(&random)?;
+        let params = params()?;
+        let mut output = [0; OUTPUT_LEN];
+        self.argon2id(params.clone(), password, &random, &mut output)?;
+        let hash = PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(&params)?,
+            salt: Some(salt.as_salt()),
+            hash: Some(Output::new(&output)?),
+        };
+        Ok(hash.to_string())
+    }
+
+    /// Whether the password is that of the hash; without one it takes as long and says no.
+    fn compare(&mut self, password: &Secret, phc: Option<&str>) -> Result<bool, Error> {
+        let Some(phc) = phc else {
+            let mut output = [0; OUTPUT_LEN];
+            self.argon2id(params()?, password, b"nobody has this name", &mut output)?;
+            return Ok(std::hint::black_box(output).is_empty());
+        };
+        let hash = PasswordHash::new(phc)?;
+        let (Some(salt), Some(expected)) = (hash.salt, hash.hash) else {
+            return Err(Error::PhcStringField);
+        };
+        let (mut salt_buffer, mut output) = ([0; 64], vec![0; expected.len()]);
+        let salt = salt.decode_b64(&mut salt_buffer)?;
+        self.argon2id(Params::try_from(&hash)?, password, salt, &mut output)?;
+        // Compared in constant time.
+        Ok(Output::new(&output)? == expected)
+    }
+}
+
+/// The parameters with which the daemon hashes, and this hub.
+fn params() -> Result<Params, Error> {
+    Ok(Params::new(
+        MEMORY_KIB_MIN,
+        PASSES_MIN,
+        1,
+        Some(OUTPUT_LEN),
+    )?)
 }
 
 fn memory_kib(phc: &str) -> u32 {
@@ -281,7 +368,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_new_hash_is_one_that_is_taken() {
-        let hashing = Hashing::new(1, 0);
+        let hashing = Hashing::new(1, 0).unwrap();
         let secret = |text: &str| Secret(text.to_owned());
         let phc = hashing.hash(secret("swordfish")).await.unwrap();
         assert!(check_phc(&phc).is_ok(), "{phc}");
@@ -292,7 +379,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_is_busy() {
-        let hashing = Hashing::new(1, 0);
+        let hashing = Hashing::new(1, 0).unwrap();
         let secret = || Secret("x".to_owned());
         let (one, two) = tokio::join!(
             hashing.verify(secret(), None),

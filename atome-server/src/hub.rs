@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use atome_engine::clock::Now;
 use atome_engine::session::Identity;
 use atome_proto::directory::DirectoryChange;
-use atome_store::{HubError, HubStore};
+use atome_store::{Fault, HubError, HubStore};
 use bytes::Bytes;
 use tokio::sync::{Notify, Semaphore, watch};
 
@@ -58,7 +58,8 @@ impl Hub {
     ) -> Result<Self, HubError> {
         let identity = store.identity().await?;
         let accounts = &config.accounts;
-        let hashing = Hashing::new(accounts.hashes_at_once, accounts.hashes_waiting_max);
+        let hashing = Hashing::new(accounts.hashes_at_once, accounts.hashes_waiting_max)
+            .map_err(|error| Fault::Defect(format!("no threads: {error}")))?;
         let places = Arc::new(Semaphore::new(config.limits.connections_max));
         let strangers = Strangers::new(config.limits.unknown_per_source_max);
         let openapi = openapi::document(cookie::name(config.tls.is_some()));
