@@ -63,6 +63,8 @@ struct Shared {
     bodies: body::BodyBudget,
     /// What the configuration gives a person to know, since the start.
     standing: Vec<atome_proto::local::v1::Finding>,
+    /// The TCP ports that the daemon may connect to.
+    ports: Vec<u16>,
     stop: Stop,
 }
 
@@ -73,6 +75,7 @@ impl Api {
         accounts: Accounts,
         declaration: RuntimeDeclaration,
         standing: Vec<atome_proto::local::v1::Finding>,
+        ports: Vec<u16>,
         stop: Stop,
     ) -> Self {
         Self(Arc::new(Shared {
@@ -80,6 +83,7 @@ impl Api {
             declaration,
             bodies: body::BodyBudget::default(),
             standing,
+            ports,
             stop,
         }))
     }

@@ -4,9 +4,10 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use atome_proto::runtime::RuntimeDeclaration;
 use atomed::config::{Config, Environment, LogFormat};
-use atomed::daemon;
 use atomed::stop::{Stop, on_signals};
+use atomed::{daemon, sandbox};
 use clap::Parser;
 use sd_notify::NotifyState;
 use tracing_subscriber::EnvFilter;
@@ -51,7 +52,10 @@ fn main() -> ExitCode {
         }
     };
     if arguments.print_runtime {
-        let declaration = config.declaration(config.socket.as_deref());
+        let declaration = RuntimeDeclaration {
+            enforced: sandbox::plan(&config).asked(),
+            ..config.declaration(config.socket.as_deref())
+        };
         return say(&serde_json::to_string(&declaration).unwrap_or_default());
     }
     if arguments.check_config {
@@ -69,6 +73,8 @@ fn main() -> ExitCode {
 }
 
 fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
+    // Before any thread: what the kernel takes from this one, it takes from all that come after.
+    let entered = sandbox::enter(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .enable_all()
@@ -83,7 +89,7 @@ fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
                 notify(NotifyState::Stopping);
             }
         });
-        daemon::run(config, stop, || notify(NotifyState::Ready)).await?;
+        daemon::run(config, entered, stop, || notify(NotifyState::Ready)).await?;
         Ok(())
     });
     // A password that is being hashed must not hold up the end.

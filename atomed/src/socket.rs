@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::IntoRawFd;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,31 @@ pub enum SocketError {
         "nothing says where to listen: set local.socket, or start the daemon by its socket unit"
     )]
     Nowhere,
+}
+
+/// Where the socket is that systemd handed in, if it did; the socket is left to [`Listening::open`].
+#[must_use]
+pub fn handed_in_at() -> Option<PathBuf> {
+    let listener = listenfd::ListenFd::from_env()
+        .take_unix_listener(0)
+        .ok()??;
+    let at = listener.local_addr();
+    // Dropped, it would be closed.
+    let _still_open = listener.into_raw_fd();
+    at.ok()?.as_pathname().map(Path::to_owned)
+}
+
+/// Makes the folder of a socket where it is missing; others may go through it, and not look into it.
+///
+/// # Errors
+///
+/// Where it cannot be made.
+pub fn make_folder(socket: &Path) -> io::Result<()> {
+    let Some(folder) = socket.parent() else {
+        return Ok(());
+    };
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o750).create(folder)
 }
 
 /// A listening socket and where it is.
@@ -106,13 +132,7 @@ impl Listening {
             path: path.to_owned(),
             source,
         };
-        if let Some(folder) = path.parent() {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o750)
-                .create(folder)
-                .map_err(failed)?;
-        }
+        make_folder(path).map_err(failed)?;
         let listener = UnixListener::bind(path).map_err(failed)?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o660)).map_err(failed)?;
         Ok(Self {

@@ -115,8 +115,8 @@ const WRONG: &[(&str, &[&str])] = &[
         &[":1: profile: 'prod'", "\"production\", \"development\""],
     ),
     (
-        "\n\nsandbox = \"required\"",
-        &[":3: sandbox: ", "best-effort"],
+        "\n\nsandbox = \"strict\"",
+        &[":3: sandbox: ", "\"required\", \"best-effort\", \"off\""],
     ),
     (
         "[secrets]\nstore = \"keyring\"",

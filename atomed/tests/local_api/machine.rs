@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use atome_sandbox::Entered;
 use atomed::config::{Config, Environment};
 use atomed::daemon::{self, DaemonError};
 use atomed::stop::Stop;
@@ -95,7 +96,7 @@ impl Machine {
         let stops = stop.clone();
         let mut running = tokio::spawn(async move {
             let ready = || ready.send(()).unwrap();
-            daemon::run(config, stops, ready).await
+            daemon::run(config, Entered::off(), stops, ready).await
         });
         tokio::select! {
             Ok(()) = is_ready => {}
