@@ -71,7 +71,7 @@ impl Measure {
     }
 
     fn words(&self, by: &str) -> String {
-        let comma = if self.what.ends_with("only") { "," } else { "" };
+        let comma = if self.what == "denied" { "" } else { "," };
         format!("{}{comma} by {by}", self.what)
     }
 }

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-/// What every program of ours reads of the system: itself, how much of the machine it may use, randomness
-/// for SQLite.
+/// What every program of ours reads of the system: itself, how much of the machine it may use, how memory is
+/// given back, randomness for SQLite.
 pub(crate) const SYSTEM: &[&str] = &[
     "/proc/self",
     "/proc/meminfo",
+    "/proc/sys/vm/overcommit_memory",
     "/sys/fs/cgroup",
     "/dev/urandom",
     "/dev/null",

@@ -64,7 +64,7 @@ impl Plan {
             Measure::new("tcpConnect", only(&self.connect_ports), landlock(4)),
             Measure::new(
                 "files",
-                "its own, and what it reads of the system, only",
+                "only its own and, to read, what it needs of the system",
                 // Before its third version Landlock did not see that a file is truncated.
                 By::Landlock { full: 3, part: 1 },
             ),
