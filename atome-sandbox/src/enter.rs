@@ -14,34 +14,26 @@ use crate::measure::Means;
 use crate::paths::SYSTEM;
 use crate::plan::{Mode, Plan};
 
-/// Why a program did not get its sandbox.
+/// The kernel does not enforce all of what [`Mode::Required`] asks for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "sandbox = \"required\", and the kernel cannot enforce {lacks}: {why}. Run Linux 6.12 or later with \
+     Landlock and seccomp enabled, or set sandbox = \"best-effort\""
+)]
+pub struct SandboxError {
+    /// What it does not enforce.
+    pub lacks: String,
+    /// Why it does not.
+    pub why: String,
+}
+
+/// Why Landlock does nothing.
 #[derive(Debug, thiserror::Error)]
-pub enum SandboxError {
-    /// The kernel is too old for all of it, or was started without.
-    #[error(
-        "sandbox = \"required\", and the kernel cannot enforce {lacks}: {why}. Run Linux 6.12 or later \
-         with Landlock and seccomp enabled, or set sandbox = \"best-effort\""
-    )]
-    Kernel {
-        /// What it cannot enforce.
-        lacks: String,
-        /// Why it cannot.
-        why: String,
-    },
-    /// A path of the program's own cannot be named to the kernel.
-    #[error("the sandbox cannot be given {path}: {source}")]
-    Path {
-        /// The path.
-        path: PathBuf,
-        /// Why.
-        source: PathFdError,
-    },
-    /// Landlock failed.
-    #[error("the kernel's Landlock failed: {0}")]
+enum Failure {
+    #[error("{0} cannot be named to it: {1}")]
+    Path(PathBuf, PathFdError),
+    #[error("Landlock failed: {0}")]
     Landlock(#[from] RulesetError),
-    /// seccomp failed.
-    #[error("the kernel's seccomp failed: {0}")]
-    Seccomp(#[from] seccompiler::Error),
 }
 
 /// A program that is in, and not yet sealed.
@@ -74,25 +66,23 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`SandboxError`], with [`Mode::Required`] only; otherwise [`Entered::seal`] tells what failed.
+    /// [`SandboxError`], with [`Mode::Required`] only; otherwise [`Entered::seal`] tells what is not enforced.
     pub fn enter(self) -> Result<Entered, SandboxError> {
         if self.mode == Mode::Off {
             return Ok(Entered::off());
         }
-        let required = self.mode == Mode::Required;
         let (landlock, why) = match restrict(&self) {
             Ok((landlock, why)) => (landlock, why.to_owned()),
-            Err(error) if required => return Err(error),
-            Err(error) => (0, error.to_string()),
+            Err(failure) => (0, failure.to_string()),
         };
         let lacks = self.lacks(Means {
             landlock,
             // Tried last; until then it counts as there.
             seccomp: true,
         });
-        if required && !lacks.is_empty() {
+        if self.mode == Mode::Required && !lacks.is_empty() {
             let lacks = lacks.join(", ");
-            return Err(SandboxError::Kernel { lacks, why });
+            return Err(SandboxError { lacks, why });
         }
         Ok(Entered {
             plan: self,
@@ -142,24 +132,28 @@ impl Entered {
             landlock: self.landlock,
             seccomp: denied.is_ok(),
         };
-        match denied {
-            Err(error) if mode == Mode::Required => return Err(error.into()),
-            Err(error) => why.push(SandboxError::from(error).to_string()),
-            Ok(()) => {}
+        let lacks = self.plan.lacks(means);
+        if let Err(error) = denied {
+            let failed = format!("seccomp failed: {error}");
+            if mode == Mode::Required {
+                let lacks = lacks.join(", ");
+                return Err(SandboxError { lacks, why: failed });
+            }
+            why.push(failed);
         }
         let measures = self.plan.measures();
         let enforced = measures.iter().filter_map(|each| each.enforced(means));
         Ok(Cage {
             mode,
             enforced: enforced.collect(),
-            lacks: self.plan.lacks(means),
+            lacks,
             why,
         })
     }
 }
 
 /// Has Landlock refuse what is not planned; gives the version that is at work, and why there is no more.
-fn restrict(plan: &Plan) -> Result<(u32, &'static str), SandboxError> {
+fn restrict(plan: &Plan) -> Result<(u32, &'static str), Failure> {
     let files = AccessFs::from_all(ABI::V3);
     let reading = make_bitflags!(AccessFs::{ReadFile | ReadDir});
     let mut ruleset = Ruleset::default()
@@ -173,10 +167,7 @@ fn restrict(plan: &Plan) -> Result<(u32, &'static str), SandboxError> {
     // Nothing of the daemon's or the hub's own is a program or a device.
     let strange = make_bitflags!(AccessFs::{Execute | MakeChar | MakeBlock | MakeFifo});
     for path in &plan.own {
-        let fd = PathFd::new(path).map_err(|source| SandboxError::Path {
-            path: path.clone(),
-            source,
-        })?;
+        let fd = PathFd::new(path).map_err(|error| Failure::Path(path.clone(), error))?;
         ruleset = ruleset.add_rule(PathBeneath::new(fd, files & !strange))?;
     }
     for port in &plan.bind_ports {

@@ -2,6 +2,7 @@
 //!
 //! With a socket that was handed in, the hub binds nothing and needs no network of its own to start with.
 
+use std::env;
 use std::io;
 use std::net::SocketAddr;
 
@@ -41,7 +42,8 @@ pub enum ListenError {
 /// Whether systemd handed a socket in. Source: sd_listen_fds(3).
 #[must_use]
 pub fn is_handed_in() -> bool {
-    ListenFd::from_env().len() > 0
+    let ours = |pid: String| pid.parse() == Ok(std::process::id());
+    env::var_os("LISTEN_FDS").is_some() && env::var("LISTEN_PID").is_ok_and(ours)
 }
 
 /// Takes the socket that systemd handed in, else binds the address that the configuration names.
@@ -51,7 +53,8 @@ pub fn is_handed_in() -> bool {
 /// [`ListenError`].
 pub async fn open(named: Option<SocketAddr>) -> Result<(TcpListener, SocketAddr), ListenError> {
     if is_handed_in() {
-        return handed_in(named);
+        // Forgets what the environment says: asked again, there is nothing.
+        return handed_in(ListenFd::from_env(), named);
     }
     let address = named.ok_or(ListenError::Nowhere)?;
     let failed = |source| ListenError::Bind { address, source };
@@ -60,9 +63,12 @@ pub async fn open(named: Option<SocketAddr>) -> Result<(TcpListener, SocketAddr)
     Ok((listener, at))
 }
 
-fn handed_in(named: Option<SocketAddr>) -> Result<(TcpListener, SocketAddr), ListenError> {
+fn handed_in(
+    mut sockets: ListenFd,
+    named: Option<SocketAddr>,
+) -> Result<(TcpListener, SocketAddr), ListenError> {
     let failed = ListenError::HandedIn;
-    let socket = ListenFd::from_env().take_tcp_listener(0).map_err(failed)?;
+    let socket = sockets.take_tcp_listener(0).map_err(failed)?;
     let socket = socket.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
     let handed_in = socket.local_addr().map_err(failed)?;
     if let Some(named) = named.filter(|named| *named != handed_in) {

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use atome_proto::local::v1::{Finding, Severity};
@@ -47,6 +48,26 @@ pub enum DaemonError {
     Declaration(io::Error),
 }
 
+/// What a daemon has from before its first thread.
+#[derive(Debug)]
+pub struct Start {
+    /// Its sandbox, not yet sealed.
+    pub entered: Entered,
+    /// The socket that systemd handed in, if it did.
+    pub handed_in: Option<UnixListener>,
+}
+
+impl Start {
+    /// Without a sandbox, and without a socket.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self {
+            entered: Entered::off(),
+            handed_in: None,
+        }
+    }
+}
+
 /// Runs the daemon until the order to stop; `ready` is called once it answers.
 ///
 /// From the moment on that it listens, this process listens on nothing else (see [`crate::sandbox`]).
@@ -56,14 +77,14 @@ pub enum DaemonError {
 /// [`DaemonError`], where it does not start.
 pub async fn run(
     config: Config,
-    entered: Entered,
+    start: Start,
     stop: Stop,
     ready: impl FnOnce(),
 ) -> Result<(), DaemonError> {
     announce(&config);
     let lock = lock(&config.state_dir)?;
-    let listening = Listening::open(config.socket.as_deref())?;
-    let cage = entered.seal()?;
+    let listening = Listening::open(start.handed_in, config.socket.as_deref())?;
+    let cage = start.entered.seal()?;
     let standing = standing(&config, &cage);
     standing.iter().for_each(log);
     tracing::info!(enforced = ?cage.enforced, "what the kernel refuses");

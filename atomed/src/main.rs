@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use atome_proto::runtime::RuntimeDeclaration;
 use atomed::config::{Config, Environment, LogFormat};
+use atomed::daemon::{self, Start};
 use atomed::stop::{Stop, on_signals};
-use atomed::{daemon, sandbox};
+use atomed::{sandbox, socket};
 use clap::Parser;
 use sd_notify::NotifyState;
 use tracing_subscriber::EnvFilter;
@@ -53,7 +54,7 @@ fn main() -> ExitCode {
     };
     if arguments.print_runtime {
         let declaration = RuntimeDeclaration {
-            enforced: sandbox::plan(&config).asked(),
+            enforced: sandbox::plan(&config, None).asked(),
             ..config.declaration(config.socket.as_deref())
         };
         return say(&serde_json::to_string(&declaration).unwrap_or_default());
@@ -74,7 +75,9 @@ fn main() -> ExitCode {
 
 fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     // Before any thread: what the kernel takes from this one, it takes from all that come after.
-    let entered = sandbox::enter(&config)?;
+    let handed_in = socket::handed_in()?;
+    let entered = sandbox::enter(&config, handed_in.as_ref())?;
+    let start = Start { entered, handed_in };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .enable_all()
@@ -89,7 +92,7 @@ fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
                 notify(NotifyState::Stopping);
             }
         });
-        daemon::run(config, entered, stop, || notify(NotifyState::Ready)).await?;
+        daemon::run(config, start, stop, || notify(NotifyState::Ready)).await?;
         Ok(())
     });
     // A password that is being hashed must not hold up the end.

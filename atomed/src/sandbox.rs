@@ -4,6 +4,7 @@
 //! a hub, for the names of hubs are asked for by UDP; and a port is a port at any address.
 
 use std::net::IpAddr;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use atome_sandbox::{Entered, Mode, Plan, SandboxError, with_its_target};
@@ -46,18 +47,18 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// # Errors
 ///
 /// [`SandboxError`], where the configuration requires what the kernel cannot do.
-pub fn enter(config: &Config) -> Result<Entered, SandboxError> {
+pub fn enter(config: &Config, handed_in: Option<&UnixListener>) -> Result<Entered, SandboxError> {
     // A rule is for what is there. Where these cannot be made, the start fails right after, and says why.
     if config.sandbox != Mode::Off {
         let _ = private_folder(&config.state_dir);
         let _ = config.socket.as_deref().map(socket::make_folder);
     }
-    plan(config).enter()
+    plan(config, handed_in).enter()
 }
 
-/// What this daemon needs.
+/// What this daemon needs, with the socket that it was handed or without.
 #[must_use]
-pub fn plan(config: &Config) -> Plan {
+pub fn plan(config: &Config, handed_in: Option<&UnixListener>) -> Plan {
     Plan {
         mode: config.sandbox,
         bind_ports: Vec::new(),
@@ -65,7 +66,7 @@ pub fn plan(config: &Config) -> Plan {
         // The service manager, and a keyring, on Unix sockets.
         dials: true,
         abstract_sockets: names_an_abstract_socket(),
-        own: own(config),
+        own: own(config, handed_in),
         read: read(config),
     }
 }
@@ -88,8 +89,9 @@ fn resolves(remote: &Remote) -> bool {
     remote.dialled().0.parse::<IpAddr>().is_err()
 }
 
-fn own(config: &Config) -> Vec<PathBuf> {
-    let socket = config.socket.clone().or_else(socket::handed_in_at);
+fn own(config: &Config, handed_in: Option<&UnixListener>) -> Vec<PathBuf> {
+    let socket = handed_in.and_then(socket::path_of);
+    let socket = socket.or_else(|| config.socket.clone());
     let beside_socket = socket.as_deref().and_then(Path::parent);
     [
         Some(config.state_dir.as_path()),
@@ -163,7 +165,7 @@ mod tests {
         let text = "state_dir = \"/s\"\n[local]\nsocket = \"/r/a.sock\"\n";
         let config = Config::parse(None, text, &Environment::default()).unwrap();
         assert_eq!(
-            plan(&config).own,
+            plan(&config, None).own,
             [PathBuf::from("/s"), PathBuf::from("/r")]
         );
     }

@@ -5,9 +5,8 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::IntoRawFd;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{self, UnixStream};
 use std::path::{Path, PathBuf};
 
 use tokio::net::UnixListener;
@@ -50,16 +49,25 @@ pub enum SocketError {
     Nowhere,
 }
 
-/// Where the socket is that systemd handed in, if it did; the socket is left to [`Listening::open`].
+/// Takes the socket that systemd handed in, if it did; to be called once, before any thread is started.
+///
+/// # Errors
+///
+/// [`SocketError::HandedIn`].
+pub fn handed_in() -> Result<Option<net::UnixListener>, SocketError> {
+    let mut handed_in = listenfd::ListenFd::from_env();
+    if handed_in.len() == 0 {
+        return Ok(None);
+    }
+    let taken = handed_in.take_unix_listener(0);
+    let socket = taken.and_then(|socket| socket.ok_or_else(|| io::ErrorKind::NotFound.into()));
+    socket.map(Some).map_err(SocketError::HandedIn)
+}
+
+/// Where a socket is; `None` where it has no path.
 #[must_use]
-pub fn handed_in_at() -> Option<PathBuf> {
-    let listener = listenfd::ListenFd::from_env()
-        .take_unix_listener(0)
-        .ok()??;
-    let at = listener.local_addr();
-    // Dropped, it would be closed.
-    let _still_open = listener.into_raw_fd();
-    at.ok()?.as_pathname().map(Path::to_owned)
+pub fn path_of(socket: &net::UnixListener) -> Option<PathBuf> {
+    socket.local_addr().ok()?.as_pathname().map(Path::to_owned)
 }
 
 /// Makes the folder of a socket where it is missing; others may go through it, and not look into it.
@@ -91,24 +99,18 @@ impl Listening {
     /// # Errors
     ///
     /// [`SocketError`].
-    pub fn open(named: Option<&Path>) -> Result<Self, SocketError> {
-        let mut handed_in = listenfd::ListenFd::from_env();
-        if handed_in.len() > 0 {
-            let listener = handed_in
-                .take_unix_listener(0)
-                .and_then(|socket| socket.ok_or_else(|| io::ErrorKind::NotFound.into()))
-                .map_err(SocketError::HandedIn)?;
-            return Self::handed_in(listener, named);
-        }
-        Self::bind(named.ok_or(SocketError::Nowhere)?)
-    }
-
-    fn handed_in(
-        listener: std::os::unix::net::UnixListener,
+    pub fn open(
+        handed_in: Option<net::UnixListener>,
         named: Option<&Path>,
     ) -> Result<Self, SocketError> {
-        let at = listener.local_addr().map_err(SocketError::HandedIn)?;
-        let path = at.as_pathname().unwrap_or(Path::new("")).to_owned();
+        match handed_in {
+            Some(listener) => Self::handed_in(listener, named),
+            None => Self::bind(named.ok_or(SocketError::Nowhere)?),
+        }
+    }
+
+    fn handed_in(listener: net::UnixListener, named: Option<&Path>) -> Result<Self, SocketError> {
+        let path = path_of(&listener).unwrap_or_default();
         if let Some(named) = named.filter(|named| *named != path) {
             return Err(SocketError::Contradiction {
                 handed_in: path,

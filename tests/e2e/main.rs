@@ -6,10 +6,13 @@
 #![cfg(test)]
 
 mod bad_input;
+mod cage;
 mod converge;
 mod crash;
 mod gateway;
+mod handed_in;
 mod login;
+mod namespaces;
 mod offline;
 mod sockets;
 mod waiting;

@@ -1,6 +1,7 @@
 //! What the tests share: a temp directory with a hub and machines, an account, questions.
 
 use std::error::Error;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use atome_tests::{Binaries, Hub, Machine, Reply};
@@ -80,6 +81,25 @@ impl<T, E: Error> Must<T> for Result<T, E> {
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+/// Says aloud why a test does nothing here; where everything must be there, that is a failure.
+#[track_caller]
+pub(crate) fn skip(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{why}");
+    // Past the capture of the test runner, so that it is seen.
+    writeln!(std::io::stderr(), "skipped: {why}").unwrap();
+}
+
+/// What this machine lacks of programs that a test needs, or of the right to use them.
+pub(crate) fn lacking(programs: &[&str]) -> Option<String> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = |program: &&str| std::env::split_paths(&path).any(|dir| dir.join(program).exists());
+    if let Some(program) = programs.iter().find(|program| !found(program)) {
+        return Some(format!("there is no {program} here"));
+    }
+    let is_root = rustix::process::geteuid().is_root();
+    (!is_root).then(|| "this needs root".to_owned())
 }
 
 /// Runs a command that must succeed.

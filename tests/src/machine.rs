@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 
 use crate::binaries::Binaries;
 use crate::ctl::Ctl;
 use crate::error::HarnessError;
-use crate::process::Running;
+use crate::process::{Running, under};
 
 /// The hub that a daemon dials.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Remote {
 pub struct Machine {
     binaries: Binaries,
     folder: PathBuf,
+    /// What stands before the program in its command line.
+    under: Vec<String>,
     running: Option<Running>,
 }
 
@@ -42,6 +44,7 @@ impl Machine {
         let machine = Self {
             binaries: binaries.clone(),
             folder: folder.to_owned(),
+            under: Vec::new(),
             running: None,
         };
         fs::write(machine.config(), machine.config_text(remote))
@@ -82,13 +85,18 @@ impl Machine {
         text
     }
 
+    /// Has its next starts go by another program that becomes it: `env`, `ip netns exec`, `strace -D`.
+    pub fn set_under(&mut self, words: &[&str]) {
+        self.under = words.iter().map(|word| (*word).to_owned()).collect();
+    }
+
     /// Starts the daemon and waits until it is ready.
     ///
     /// # Errors
     ///
     /// [`HarnessError::NotReady`].
     pub fn start(&mut self) -> Result<&Running, HarnessError> {
-        let mut command = Command::new(self.binaries.atomed());
+        let mut command = under(&self.under, &self.binaries.atomed());
         command.arg("--config").arg(self.config());
         let running = Running::start(command, &self.folder, "atomed")?;
         Ok(self.running.insert(running))
