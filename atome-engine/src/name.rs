@@ -63,6 +63,17 @@ pub fn fold(name: &str) -> Result<String, BadName> {
     Ok(folded)
 }
 
+/// Whether a text is a phone number in the one form that counts: a plus sign, then 7 to 15 digits, the
+/// country code first. Source: ITU-T E.164 (at most 15 digits; no country code begins with 0).
+#[must_use]
+pub fn is_e164(phone: &str) -> bool {
+    phone.strip_prefix('+').is_some_and(|digits| {
+        (7..=15).contains(&digits.len())
+            && !digits.starts_with('0')
+            && digits.bytes().all(|digit| digit.is_ascii_digit())
+    })
+}
+
 /// Characters that a person cannot see, by which one name could pass for another: controls, line and
 /// paragraph separators, joiners, direction marks, fillers, variation selectors and tags.
 ///
@@ -81,6 +92,22 @@ fn is_unseen(c: char) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn phone_numbers_have_one_form() {
+        assert!(is_e164("+33123456789") && is_e164("+1234567"));
+        for wrong in [
+            "",
+            "+",
+            "33123456789",
+            "+0123456789",
+            "+123456",
+            "+1234567890123456",
+            "+33 123456",
+        ] {
+            assert!(!is_e164(wrong), "{wrong}");
+        }
+    }
 
     #[test]
     fn one_name_has_one_folding() {

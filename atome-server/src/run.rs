@@ -14,6 +14,7 @@ use serde::Serialize;
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::{Config, Sandbox};
+use crate::housekeeping;
 use crate::hub::Hub;
 use crate::listen;
 use crate::listener::{self, ListenError};
@@ -85,7 +86,10 @@ pub async fn run(
     say_ready(&hub, listen, tls.as_ref());
     ready(listen);
     let hub = Arc::new(hub);
-    listen::accept(listener, &hub, tls.as_ref()).await;
+    tokio::join!(
+        listen::accept(listener, &hub, tls.as_ref()),
+        housekeeping::keep(&hub)
+    );
     notify("STOPPING=1");
     listen::drain(&hub).await;
     store.close().await;
