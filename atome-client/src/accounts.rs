@@ -1,8 +1,8 @@
 //! Requests about the daemon itself, accounts and logins.
 
 use atome_proto::local::v1::{
-    AccountView, CreateAccount, Login, Logout, NewPassword, RemoveAccount, Resolve, Status,
-    Version, WhoAmI,
+    AccountView, Attempt, CreateAccount, Login, Logout, NewPassword, RemoveAccount, Resolve,
+    Status, Version, WhoAmI,
 };
 use atome_proto::runtime::RuntimeDeclaration;
 
@@ -29,6 +29,11 @@ impl Client {
     /// Asks how the daemon and its accounts are.
     pub async fn status(&self) -> Result<Status, ClientError> {
         self.ask(Call::get(&["status"])).await
+    }
+
+    /// Has the daemon try what the kernel is to refuse it.
+    pub async fn prove_direction(&self) -> Result<Vec<Attempt>, ClientError> {
+        self.ask(Call::get(&["prove-direction"])).await
     }
 
     /// Asks for the accounts that the asker may see.

@@ -84,6 +84,6 @@ mod tests {
         let right = guesses.begin([1; 32], 77, wait_ms).unwrap();
         guesses.right(right, wait_ms);
         assert!(guesses.begin([1; 32], 78, wait_ms).is_ok());
-        assert!(guesses.begin([2; 32], 78, 0).is_ok());
+        assert!(guesses.begin([2; 32], 78, wait_ms).is_ok());
     }
 }

@@ -1,5 +1,7 @@
 //! The runtime declaration: what a program says that it is.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// What kind of client runtime it is. A hub is none.
@@ -37,6 +39,9 @@ pub struct RuntimeDeclaration {
     pub remote_endpoint: Option<String>,
     /// How strict its configuration is taken.
     pub profile: Profile,
+    /// What the kernel refuses it, in words by name, as far as it really does; no paths stand in them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub enforced: BTreeMap<String, String>,
     /// The process, where the declaration stands in a file, so that a stale one is recognised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,

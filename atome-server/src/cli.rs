@@ -7,12 +7,13 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use atome_sandbox::Entered;
 use clap::{Parser, Subcommand};
 
 use self::admin::AdminCommand;
 use crate::admin::AdminError;
 use crate::config::{Config, Environment};
-use crate::{log, run, stop};
+use crate::{log, run, sandbox, stop};
 
 /// The configuration, or an argument, is wrong.
 const EXIT_USAGE: u8 = 2;
@@ -75,13 +76,23 @@ pub fn main() -> ExitCode {
     if cli.check_config {
         return check(&config);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
+    // Before any thread: what the kernel takes from this one, it takes from all that come after.
+    let entered = match cli.command {
+        Some(Command::Admin(_)) => Ok(Entered::off()),
+        Some(Command::Run | Command::Version) | None => sandbox::enter(&config),
+    };
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.enable_all().build()
+    };
+    let started = entered.map_err(|error| chain(&error)).and_then(|entered| {
+        let runtime = runtime().map_err(|error| error.to_string())?;
+        Ok((entered, runtime))
+    });
+    let (entered, runtime) = match started {
+        Ok(started) => started,
         Err(error) => {
-            complain(&error);
+            complain(error);
             return ExitCode::from(EXIT_FAILED);
         }
     };
@@ -98,7 +109,7 @@ pub fn main() -> ExitCode {
         }
         Some(Command::Run | Command::Version) | None => {
             log::start(&config.log);
-            match runtime.block_on(run_until_signalled(config)) {
+            match runtime.block_on(run_until_signalled(config, entered)) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
                     tracing::error!("{}", chain(&error));
@@ -109,7 +120,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run_until_signalled(config: Config) -> Result<(), run::RunError> {
+async fn run_until_signalled(config: Config, entered: Entered) -> Result<(), run::RunError> {
     let (stopper, stop) = stop::channel();
     let signals = tokio::spawn(async move {
         match stop::signalled().await {
@@ -118,7 +129,7 @@ async fn run_until_signalled(config: Config) -> Result<(), run::RunError> {
         }
         stopper.stop();
     });
-    let ran = run::run(config, stop, |_| {}).await;
+    let ran = run::run(config, entered, stop, |_| {}).await;
     signals.abort();
     ran
 }

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use atome_proto::runtime::Profile;
+pub use atome_sandbox::Mode as Sandbox;
 use atome_store::Durability;
 
 pub use self::problem::{ConfigError, Place};
@@ -29,12 +30,14 @@ const FILE_NAME: &str = "atome-server.toml";
 /// All that the hub is told.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The file that it was read from, if there was one.
+    pub file: Option<PathBuf>,
     /// How strictly the rest is taken.
     pub profile: Profile,
     /// Where everything is kept.
     pub state_dir: PathBuf,
-    /// Where clients connect; port 0 lets the system choose one.
-    pub listen: SocketAddr,
+    /// Where clients connect; port 0 lets the system choose one. Absent where systemd hands the socket in.
+    pub listen: Option<SocketAddr>,
     /// How much the kernel is asked to enforce.
     pub sandbox: Sandbox,
     /// How the log is written.
@@ -47,15 +50,6 @@ pub struct Config {
     pub accounts: Accounts,
     /// What one client, or all of them, may take.
     pub limits: Limits,
-}
-
-/// How much the kernel is asked to enforce.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sandbox {
-    /// As much as it can.
-    BestEffort,
-    /// Nothing.
-    Off,
 }
 
 /// How the log is written, to standard error.
@@ -186,7 +180,7 @@ impl Config {
             settings.read_file(file).map_err(|error| vec![error])?;
         }
         settings.read_environment(env);
-        resolve::resolve(&settings, env).map_err(|mut errors| {
+        resolve::resolve(found.clone(), &settings, env).map_err(|mut errors| {
             if found.is_none() {
                 errors.insert(0, no_file());
             }

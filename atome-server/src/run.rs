@@ -8,16 +8,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use atome_proto::runtime::Profile;
+use atome_sandbox::{Cage, Entered, SandboxError};
 use atome_store::{HubError, OpenError, SqliteHub};
-use sd_notify::NotifyState;
 use serde::Serialize;
-use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::{Config, Sandbox};
 use crate::housekeeping;
 use crate::hub::Hub;
 use crate::listen;
+use crate::listener::{self, ListenError};
+use crate::notify::notify;
 use crate::stop::Stop;
 use crate::tls::{self, TlsError};
 
@@ -33,14 +34,12 @@ pub enum RunError {
     /// The database does not work.
     #[error("the database does not work")]
     Store(#[from] HubError),
-    /// The address cannot be listened at.
-    #[error("{address} cannot be listened at; is another program there, or may this user not?")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
+    /// There is no listening socket.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The kernel does not enforce what is required.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// The file that tells the address cannot be written.
     #[error("{path} cannot be written")]
     RunningFile {
@@ -60,13 +59,15 @@ struct Running {
 
 /// Runs a hub until `stop`: every connection is told, what was begun is finished and durable.
 ///
-/// `ready` hears the address as soon as clients may connect.
+/// `ready` hears the address as soon as clients may connect. From then on this process connects to nothing
+/// and listens at nothing else (see [`crate::sandbox`]).
 ///
 /// # Errors
 ///
 /// [`RunError`].
 pub async fn run(
     config: Config,
+    entered: Entered,
     stop: Stop,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), RunError> {
@@ -74,7 +75,9 @@ pub async fn run(
     let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
     listen::raise_file_limit(config.limits.connections_max);
     let running_file = config.running_file();
-    let (store, listener, listen) = open(&config).await?;
+    let store = SqliteHub::open(&config.database_file(), config.durability)?;
+    let (listener, listen) = listener::open(config.listen).await?;
+    say_enforced(&entered.seal()?);
     let hub = Hub::new(config, Arc::new(store.clone()), stop).await?;
     write_running(&running_file, listen).map_err(|source| RunError::RunningFile {
         path: running_file.clone(),
@@ -87,7 +90,7 @@ pub async fn run(
         listen::accept(listener, &hub, tls.as_ref()),
         housekeeping::keep(&hub)
     );
-    notify(&[NotifyState::Stopping]);
+    notify("STOPPING=1");
     listen::drain(&hub).await;
     store.close().await;
     if let Err(error) = fs::remove_file(&running_file) {
@@ -97,17 +100,6 @@ pub async fn run(
     Ok(())
 }
 
-async fn open(config: &Config) -> Result<(SqliteHub, TcpListener, SocketAddr), RunError> {
-    let store = SqliteHub::open(&config.database_file(), config.durability)?;
-    let failed = |source| RunError::Listen {
-        address: config.listen,
-        source,
-    };
-    let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
-    let listen = listener.local_addr().map_err(failed)?;
-    Ok((store, listener, listen))
-}
-
 fn say_aloud(config: &Config) {
     if config.profile == Profile::Development {
         tracing::warn!("profile development: this is a hub for trials, not for production");
@@ -115,11 +107,21 @@ fn say_aloud(config: &Config) {
     if config.tls.is_none() {
         tracing::warn!("no [tls]: passwords and data cross the network in the clear");
     }
-    match config.sandbox {
-        Sandbox::BestEffort => tracing::warn!(
-            "sandbox best-effort: this version cannot have the kernel enforce anything yet"
-        ),
-        Sandbox::Off => tracing::info!("sandbox off: the kernel enforces nothing"),
+}
+
+/// Says what the kernel refuses this process from now on, and what it does not.
+fn say_enforced(cage: &Cage) {
+    if cage.mode == Sandbox::Off {
+        tracing::warn!("sandbox off: the kernel is asked to enforce nothing");
+        return;
+    }
+    tracing::info!(enforced = ?cage.enforced, "what the kernel refuses");
+    if !cage.lacks.is_empty() {
+        tracing::warn!(
+            lacks = ?cage.lacks,
+            why = ?cage.why,
+            "the kernel does not enforce everything; run Linux 6.12 or later with Landlock enabled"
+        );
     }
 }
 
@@ -133,13 +135,7 @@ fn say_ready(hub: &Hub, listen: SocketAddr, tls: Option<&TlsAcceptor>) {
         version = env!("CARGO_PKG_VERSION"),
         "the hub is ready"
     );
-    notify(&[NotifyState::Ready]);
-}
-
-fn notify(state: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(false, state) {
-        tracing::warn!(%error, "the service manager could not be told");
-    }
+    notify("READY=1");
 }
 
 /// Writes the file whole or not at all: whoever waits for it never reads half of it.

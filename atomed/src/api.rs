@@ -64,6 +64,8 @@ struct Shared {
     bodies: body::BodyBudget,
     /// What the configuration gives a person to know, since the start.
     standing: Vec<atome_proto::local::v1::Finding>,
+    /// The TCP ports that the daemon may connect to.
+    ports: Vec<u16>,
     stop: Stop,
 }
 
@@ -74,6 +76,7 @@ impl Api {
         accounts: Accounts,
         declaration: RuntimeDeclaration,
         standing: Vec<atome_proto::local::v1::Finding>,
+        ports: Vec<u16>,
         stop: Stop,
     ) -> Self {
         Self(Arc::new(Shared {
@@ -81,6 +84,7 @@ impl Api {
             declaration,
             bodies: body::BodyBudget::default(),
             standing,
+            ports,
             stop,
         }))
     }

@@ -4,6 +4,7 @@
 //! the daemon does not start, and without `[remote] endpoint` it dials nothing. Every fault is found in
 //! one pass and told with its place, its reason and its remedy. It never touches the network.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use atome_proto::runtime::{Profile, RuntimeDeclaration, RuntimeType};
@@ -15,19 +16,11 @@ mod location;
 mod proxy;
 mod settings;
 
+pub use atome_sandbox::Mode as Sandbox;
 pub use endpoint::Endpoint;
 pub use fault::{Fault, Faults, Place};
 pub use location::Environment;
 pub use proxy::Proxy;
-
-/// How much the kernel is asked to enforce.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sandbox {
-    /// Nothing.
-    Off,
-    /// What this version can: nothing yet, and the log says so.
-    BestEffort,
-}
 
 /// What an acknowledged write survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +116,17 @@ pub struct Config {
     pub credentials_dir: Option<PathBuf>,
 }
 
+impl Remote {
+    /// The host and the TCP port that are dialled: the proxy's, where there is one.
+    #[must_use]
+    pub fn dialled(&self) -> (&str, u16) {
+        match &self.proxy {
+            Some(proxy) => (&proxy.host, proxy.port),
+            None => (&self.endpoint.host, self.endpoint.port),
+        }
+    }
+}
+
 impl Config {
     /// Reads and checks the configuration: the file that `--config` names, or the one that applies.
     ///
@@ -161,6 +165,7 @@ impl Config {
             local_endpoint: socket.map(|path| format!("unix://{}", path.display())),
             remote_endpoint: self.remote.as_ref().map(|r| r.endpoint.to_string()),
             profile: self.profile,
+            enforced: BTreeMap::new(),
             pid: None,
         }
     }

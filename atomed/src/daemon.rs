@@ -3,11 +3,13 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use atome_proto::local::v1::{Finding, Severity};
-use atome_proto::runtime::Profile;
+use atome_proto::runtime::{Profile, RuntimeDeclaration};
 use atome_proto::time::to_rfc3339;
+use atome_sandbox::{Cage, Entered, SandboxError};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::accounts::{Accounts, AccountsError};
@@ -15,6 +17,7 @@ use crate::api::Api;
 use crate::clock;
 use crate::config::{Config, Durability, Sandbox};
 use crate::declaration::declare;
+use crate::sandbox;
 use crate::secrets::private_folder;
 use crate::socket::{Listening, SocketError};
 use crate::stop::Stop;
@@ -37,21 +40,58 @@ pub enum DaemonError {
     /// The accounts cannot be opened.
     #[error(transparent)]
     Accounts(#[from] AccountsError),
+    /// The kernel does not enforce what is required.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// The declaration cannot be written.
     #[error("the runtime declaration cannot be written beside the socket: {0}")]
     Declaration(io::Error),
 }
 
+/// What a daemon has from before its first thread.
+#[derive(Debug)]
+pub struct Start {
+    /// Its sandbox, not yet sealed.
+    pub entered: Entered,
+    /// The socket that systemd handed in, if it did.
+    pub handed_in: Option<UnixListener>,
+}
+
+impl Start {
+    /// Without a sandbox, and without a socket.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self {
+            entered: Entered::off(),
+            handed_in: None,
+        }
+    }
+}
+
 /// Runs the daemon until the order to stop; `ready` is called once it answers.
+///
+/// From the moment on that it listens, this process listens on nothing else (see [`crate::sandbox`]).
 ///
 /// # Errors
 ///
 /// [`DaemonError`], where it does not start.
-pub async fn run(config: Config, stop: Stop, ready: impl FnOnce()) -> Result<(), DaemonError> {
+pub async fn run(
+    config: Config,
+    start: Start,
+    stop: Stop,
+    ready: impl FnOnce(),
+) -> Result<(), DaemonError> {
     announce(&config);
     let lock = lock(&config.state_dir)?;
-    let listening = Listening::open(config.socket.as_deref())?;
-    let declaration = config.declaration(Some(&listening.path));
+    let listening = Listening::open(start.handed_in, config.socket.as_deref())?;
+    let cage = start.entered.seal()?;
+    let standing = standing(&config, &cage);
+    standing.iter().for_each(log);
+    tracing::info!(enforced = ?cage.enforced, "what the kernel refuses");
+    let declaration = RuntimeDeclaration {
+        enforced: cage.enforced,
+        ..config.declaration(Some(&listening.path))
+    };
     let accounts = Accounts::open(&config, declaration.clone(), stop.clone()).await?;
     let runtime_dir = config.runtime_dir.as_deref();
     let declared =
@@ -59,7 +99,8 @@ pub async fn run(config: Config, stop: Stop, ready: impl FnOnce()) -> Result<(),
     let api = Api::new(
         accounts.clone(),
         declaration,
-        standing(&config),
+        standing,
+        sandbox::ports(&config),
         stop.clone(),
     );
     tracing::info!(socket = %listening.path.display(), "ready");
@@ -101,18 +142,19 @@ fn announce(config: &Config) {
         remote = remote.as_deref().unwrap_or("none: full offline"),
         "starting"
     );
-    for finding in standing(config) {
-        match finding.severity {
-            Severity::Error | Severity::Warning => {
-                tracing::warn!(code = finding.code, "{}", finding.message);
-            }
-            Severity::Info => tracing::info!(code = finding.code, "{}", finding.message),
+}
+
+fn log(finding: &Finding) {
+    match finding.severity {
+        Severity::Error | Severity::Warning => {
+            tracing::warn!(code = finding.code, "{}", finding.message);
         }
+        Severity::Info => tracing::info!(code = finding.code, "{}", finding.message),
     }
 }
 
 /// What the configuration gives a person to know for as long as the daemon runs.
-fn standing(config: &Config) -> Vec<Finding> {
+fn standing(config: &Config, cage: &Cage) -> Vec<Finding> {
     let since = to_rfc3339(clock::wall_ms());
     let finding = |code: &str, severity, message: &str, remedy: &str| Finding {
         code: code.to_owned(),
@@ -131,12 +173,20 @@ fn standing(config: &Config) -> Vec<Finding> {
             "set profile = \"production\" wherever real data is",
         ));
     }
-    if config.sandbox == Sandbox::BestEffort {
+    if cage.mode == Sandbox::Off {
         found.push(finding(
-            "sandbox-none",
+            "sandbox-off",
             Severity::Info,
-            "the kernel is asked to enforce nothing: this version has no sandbox yet",
-            "run the daemon by its systemd unit, which restricts it",
+            "the kernel is asked to enforce nothing",
+            "set sandbox = \"best-effort\"",
+        ));
+    } else if !cage.lacks.is_empty() {
+        let (lacks, why) = (cage.lacks.join(", "), cage.why.join(", "));
+        found.push(finding(
+            "sandbox-partial",
+            Severity::Warning,
+            &format!("the kernel does not enforce {lacks}: {why}"),
+            "run Linux 6.12 or later with Landlock enabled, or set sandbox = \"off\" to accept it",
         ));
     }
     if config.durability == Durability::Normal {

@@ -4,9 +4,11 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use atome_proto::runtime::RuntimeDeclaration;
 use atomed::config::{Config, Environment, LogFormat};
-use atomed::daemon;
+use atomed::daemon::{self, Start};
 use atomed::stop::{Stop, on_signals};
+use atomed::{sandbox, socket};
 use clap::Parser;
 use sd_notify::NotifyState;
 use tracing_subscriber::EnvFilter;
@@ -52,7 +54,10 @@ fn main() -> ExitCode {
         }
     };
     if arguments.print_runtime {
-        let declaration = config.declaration(config.socket.as_deref());
+        let declaration = RuntimeDeclaration {
+            enforced: sandbox::plan(&config, None).asked(),
+            ..config.declaration(config.socket.as_deref())
+        };
         return say(&serde_json::to_string(&declaration).unwrap_or_default());
     }
     if arguments.check_config {
@@ -70,6 +75,10 @@ fn main() -> ExitCode {
 }
 
 fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
+    // Before any thread: what the kernel takes from this one, it takes from all that come after.
+    let handed_in = socket::handed_in()?;
+    let entered = sandbox::enter(&config, handed_in.as_ref())?;
+    let start = Start { entered, handed_in };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .enable_all()
@@ -84,7 +93,7 @@ fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
                 notify(NotifyState::Stopping);
             }
         });
-        daemon::run(config, stop, || notify(NotifyState::Ready)).await?;
+        daemon::run(config, start, stop, || notify(NotifyState::Ready)).await?;
         Ok(())
     });
     // A password that is being hashed must not hold up the end.

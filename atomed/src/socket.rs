@@ -6,7 +6,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{self, UnixStream};
 use std::path::{Path, PathBuf};
 
 use tokio::net::UnixListener;
@@ -49,6 +49,40 @@ pub enum SocketError {
     Nowhere,
 }
 
+/// Takes the socket that systemd handed in, if it did; to be called once, before any thread is started.
+///
+/// # Errors
+///
+/// [`SocketError::HandedIn`].
+pub fn handed_in() -> Result<Option<net::UnixListener>, SocketError> {
+    let mut handed_in = listenfd::ListenFd::from_env();
+    if handed_in.len() == 0 {
+        return Ok(None);
+    }
+    let taken = handed_in.take_unix_listener(0);
+    let socket = taken.and_then(|socket| socket.ok_or_else(|| io::ErrorKind::NotFound.into()));
+    socket.map(Some).map_err(SocketError::HandedIn)
+}
+
+/// Where a socket is; `None` where it has no path.
+#[must_use]
+pub fn path_of(socket: &net::UnixListener) -> Option<PathBuf> {
+    socket.local_addr().ok()?.as_pathname().map(Path::to_owned)
+}
+
+/// Makes the folder of a socket where it is missing; others may go through it, and not look into it.
+///
+/// # Errors
+///
+/// Where it cannot be made.
+pub fn make_folder(socket: &Path) -> io::Result<()> {
+    let Some(folder) = socket.parent() else {
+        return Ok(());
+    };
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o750).create(folder)
+}
+
 /// A listening socket and where it is.
 #[derive(Debug)]
 pub struct Listening {
@@ -65,24 +99,18 @@ impl Listening {
     /// # Errors
     ///
     /// [`SocketError`].
-    pub fn open(named: Option<&Path>) -> Result<Self, SocketError> {
-        let mut handed_in = listenfd::ListenFd::from_env();
-        if handed_in.len() > 0 {
-            let listener = handed_in
-                .take_unix_listener(0)
-                .and_then(|socket| socket.ok_or_else(|| io::ErrorKind::NotFound.into()))
-                .map_err(SocketError::HandedIn)?;
-            return Self::handed_in(listener, named);
-        }
-        Self::bind(named.ok_or(SocketError::Nowhere)?)
-    }
-
-    fn handed_in(
-        listener: std::os::unix::net::UnixListener,
+    pub fn open(
+        handed_in: Option<net::UnixListener>,
         named: Option<&Path>,
     ) -> Result<Self, SocketError> {
-        let at = listener.local_addr().map_err(SocketError::HandedIn)?;
-        let path = at.as_pathname().unwrap_or(Path::new("")).to_owned();
+        match handed_in {
+            Some(listener) => Self::handed_in(listener, named),
+            None => Self::bind(named.ok_or(SocketError::Nowhere)?),
+        }
+    }
+
+    fn handed_in(listener: net::UnixListener, named: Option<&Path>) -> Result<Self, SocketError> {
+        let path = path_of(&listener).unwrap_or_default();
         if let Some(named) = named.filter(|named| *named != path) {
             return Err(SocketError::Contradiction {
                 handed_in: path,
@@ -106,13 +134,7 @@ impl Listening {
             path: path.to_owned(),
             source,
         };
-        if let Some(folder) = path.parent() {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o750)
-                .create(folder)
-                .map_err(failed)?;
-        }
+        make_folder(path).map_err(failed)?;
         let listener = UnixListener::bind(path).map_err(failed)?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o660)).map_err(failed)?;
         Ok(Self {

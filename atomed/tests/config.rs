@@ -119,8 +119,8 @@ const WRONG: &[(&str, &[&str])] = &[
         &[":1: profile: 'prod'", "\"production\", \"development\""],
     ),
     (
-        "\n\nsandbox = \"required\"",
-        &[":3: sandbox: ", "best-effort"],
+        "\n\nsandbox = \"strict\"",
+        &[":3: sandbox: ", "\"required\", \"best-effort\", \"off\""],
     ),
     (
         "[secrets]\nstore = \"vault\"",

@@ -88,6 +88,7 @@ fn hello() -> Value {
         local_endpoint: None,
         remote_endpoint: None,
         profile: Profile::Development,
+        enforced: std::collections::BTreeMap::new(),
         pid: None,
     };
     let hello = Hello {

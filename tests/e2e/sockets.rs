@@ -176,6 +176,8 @@ fn a_daemon_that_is_connected_listens_on_no_tcp_port() {
     let world = World::new();
     let hub = world.hub();
     let machine = world.machine_with_account("a", Some(&hub));
+    let sample = atome_tests::binaries::sample();
+    run(&machine, &["seed", sample.to_str().unwrap()]);
     wait(&machine);
     let listeners = |pid| listening::tcp_listeners(pid).must();
     assert_eq!(

@@ -97,6 +97,17 @@ impl<T, E: Error> Must<T> for Result<T, E> {
     }
 }
 
+/// What this machine lacks of programs that a test needs, or of the right to use them.
+pub(crate) fn lacking(programs: &[&str]) -> Option<String> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = |program: &&str| std::env::split_paths(&path).any(|dir| dir.join(program).exists());
+    if let Some(program) = programs.iter().find(|program| !found(program)) {
+        return Some(format!("there is no {program} here"));
+    }
+    let is_root = rustix::process::geteuid().is_root();
+    (!is_root).then(|| "this needs root".to_owned())
+}
+
 /// Runs a command that must succeed.
 #[track_caller]
 pub(crate) fn run(machine: &Machine, arguments: &[&str]) -> Reply {

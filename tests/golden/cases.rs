@@ -48,6 +48,7 @@ fn client() -> Vec<Case> {
         local_endpoint: None,
         remote_endpoint: Some("wss://hub.example.org".into()),
         profile: Profile::Production,
+        enforced: BTreeMap::new(),
         pid: None,
     };
     let hello = Hello {
@@ -58,6 +59,14 @@ fn client() -> Vec<Case> {
         acked: 7,
         cursor: Some(CURSOR),
         capabilities: vec!["zstd".into()],
+    };
+    let enforced = [("tcpListen", "denied by landlock (ABI 7)")];
+    let caged_hello = Hello {
+        runtime: RuntimeDeclaration {
+            enforced: enforced.map(|(k, v)| (k.into(), v.into())).into(),
+            ..hello.runtime.clone()
+        },
+        ..hello.clone()
     };
     let first_hello = Hello {
         number: 0,
@@ -78,6 +87,7 @@ fn client() -> Vec<Case> {
     vec![
         Case::Client("auth", auth.into()),
         Case::Client("hello", hello.into()),
+        Case::Client("hello-caged", caged_hello.into()),
         Case::Client("hello-first", first_hello.into()),
         Case::Client("push", push.into()),
         Case::Client("pull", pull(Some(CURSOR)).into()),

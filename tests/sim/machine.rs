@@ -47,6 +47,7 @@ fn declaration() -> RuntimeDeclaration {
         local_endpoint: None,
         remote_endpoint: None,
         profile: Profile::Production,
+        enforced: BTreeMap::new(),
         pid: None,
     }
 }

@@ -26,6 +26,15 @@ impl Authority {
     ///
     /// [`HarnessError::Certificate`], or a file that cannot be written.
     pub fn make(folder: &Path) -> Result<Self, HarnessError> {
+        Self::make_for(folder, loopback::ADDRESS)
+    }
+
+    /// Makes an authority and the certificate of a hub that is dialled by `name`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Authority::make`].
+    pub fn make_for(folder: &Path, name: &str) -> Result<Self, HarnessError> {
         let mut params = CertificateParams::default();
         params
             .distinguished_name
@@ -36,7 +45,7 @@ impl Authority {
         let ca = params.self_signed(&ca_key)?;
         let issuer = Issuer::new(params, ca_key);
 
-        let hub_params = CertificateParams::new(vec![loopback::ADDRESS.to_owned()])?;
+        let hub_params = CertificateParams::new(vec![name.to_owned()])?;
         let hub_key = KeyPair::generate()?;
         let hub = hub_params.signed_by(&hub_key, &issuer)?;
 

@@ -11,7 +11,7 @@ use crate::ctl::{Reply, run};
 use crate::error::HarnessError;
 use crate::loopback;
 use crate::machine::Remote;
-use crate::process::{Running, alone};
+use crate::process::{Running, alone, under};
 
 /// A hub on this machine; its port stays the same from start to start.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Hub {
     authority: Option<Authority>,
     port: u16,
     environment: BTreeMap<String, String>,
+    /// What stands before the program in its command line.
+    under: Vec<String>,
     running: Option<Running>,
 }
 
@@ -56,6 +58,7 @@ impl Hub {
             authority,
             port: loopback::free_port()?,
             environment: BTreeMap::new(),
+            under: Vec::new(),
             running: None,
         };
         fs::create_dir_all(folder).map_err(HarnessError::io("make the hub's folder"))?;
@@ -103,13 +106,18 @@ impl Hub {
         self.environment.insert(name.to_owned(), value.to_owned());
     }
 
+    /// Has its next starts go by another program that becomes it: `env`, `ip netns exec`, `strace -D`.
+    pub fn set_under(&mut self, words: &[&str]) {
+        self.under = words.iter().map(|word| (*word).to_owned()).collect();
+    }
+
     /// Starts it and waits until it is ready.
     ///
     /// # Errors
     ///
     /// [`HarnessError::NotReady`].
     pub fn start(&mut self) -> Result<&Running, HarnessError> {
-        let mut command = Command::new(self.binaries.atome_server());
+        let mut command = under(&self.under, &self.binaries.atome_server());
         command.arg("--config").arg(self.config());
         command.envs(&self.environment);
         let running = Running::start(command, &self.folder, "atome-server")?;

@@ -15,6 +15,19 @@ const LISTEN: &str = "0A";
 /// Where the process is gone or not ours to look at.
 pub fn tcp_listeners(pid: u32) -> Result<Vec<String>, HarnessError> {
     let sockets = socket_inodes(pid)?;
+    let ours = |(_, inode): &(String, String)| sockets.contains(inode);
+    let listening = listening_near(pid).into_iter().filter(ours);
+    Ok(listening.map(|(local, _)| local).collect())
+}
+
+/// How many sockets of whichever process listen for TCP in the network of process `pid`.
+#[must_use]
+pub fn all_tcp_listeners(pid: u32) -> usize {
+    listening_near(pid).len()
+}
+
+/// The address and the inode of each listening socket in the network of a process.
+fn listening_near(pid: u32) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for table in ["tcp", "tcp6"] {
         let path = format!("/proc/{pid}/net/{table}");
@@ -22,15 +35,12 @@ pub fn tcp_listeners(pid: u32) -> Result<Vec<String>, HarnessError> {
         let text = fs::read_to_string(path).unwrap_or_default();
         for line in text.lines().skip(1) {
             let fields: Vec<&str> = line.split_whitespace().collect();
-            let [_, local, _, state, _, _, _, _, _, inode, ..] = fields.as_slice() else {
-                continue;
-            };
-            if *state == LISTEN && sockets.contains(*inode) {
-                found.push((*local).to_owned());
+            if let [_, local, _, LISTEN, _, _, _, _, _, inode, ..] = fields.as_slice() {
+                found.push(((*local).to_owned(), (*inode).to_owned()));
             }
         }
     }
-    Ok(found)
+    found
 }
 
 fn socket_inodes(pid: u32) -> Result<BTreeSet<String>, HarnessError> {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 
 use crate::binaries::Binaries;
 use crate::ctl::Ctl;
 use crate::error::HarnessError;
-use crate::process::Running;
+use crate::process::{Running, under};
 
 /// The hub that a daemon dials.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Machine {
     binaries: Binaries,
     folder: PathBuf,
     environment: BTreeMap<String, String>,
+    /// What stands before the program in its command line.
+    under: Vec<String>,
     running: Option<Running>,
 }
 
@@ -45,6 +47,7 @@ impl Machine {
             binaries: binaries.clone(),
             folder: folder.to_owned(),
             environment: BTreeMap::new(),
+            under: Vec::new(),
             running: None,
         };
         fs::write(machine.config(), machine.config_text(remote))
@@ -103,13 +106,18 @@ impl Machine {
         text.map_err(failed)
     }
 
+    /// Has its next starts go by another program that becomes it: `env`, `ip netns exec`, `strace -D`.
+    pub fn set_under(&mut self, words: &[&str]) {
+        self.under = words.iter().map(|word| (*word).to_owned()).collect();
+    }
+
     /// Starts the daemon and waits until it is ready.
     ///
     /// # Errors
     ///
     /// [`HarnessError::NotReady`].
     pub fn start(&mut self) -> Result<&Running, HarnessError> {
-        let mut command = Command::new(self.binaries.atomed());
+        let mut command = under(&self.under, &self.binaries.atomed());
         command.arg("--config").arg(self.config());
         command.envs(&self.environment);
         let running = Running::start(command, &self.folder, "atomed")?;

@@ -170,6 +170,17 @@ impl Drop for Running {
     }
 }
 
+/// A command for `program`, by way of the program that `words` begin with, if there are any.
+#[must_use]
+pub fn under(words: &[String], program: &Path) -> Command {
+    let Some((first, rest)) = words.split_first() else {
+        return Command::new(program);
+    };
+    let mut command = Command::new(first);
+    command.args(rest).arg(program);
+    command
+}
+
 /// Takes everything of this program's surroundings away from a command, but `PATH`.
 pub fn alone<'a>(command: &'a mut Command, home: &Path) -> &'a mut Command {
     let path = std::env::var_os("PATH").unwrap_or_default();

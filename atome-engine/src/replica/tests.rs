@@ -25,6 +25,7 @@ fn declaration() -> RuntimeDeclaration {
         local_endpoint: Some("unix:///run/atome/atomed.sock".into()),
         remote_endpoint: Some("wss://hub.example.org".into()),
         profile: Profile::Production,
+        enforced: std::collections::BTreeMap::new(),
         pid: Some(1),
     }
 }

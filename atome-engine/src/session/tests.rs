@@ -34,6 +34,7 @@ fn hello() -> Hello {
             local_endpoint: None,
             remote_endpoint: None,
             profile: Profile::Production,
+            enforced: std::collections::BTreeMap::new(),
             pid: None,
         },
         replica: REPLICA,

@@ -6,6 +6,7 @@
 
 mod account;
 mod atome;
+mod attempt;
 mod sync;
 
 pub use account::{
@@ -17,6 +18,7 @@ pub use atome::{
     AtomeView, ChangeKind, History, HistoryVersion, ListQuery, NewAtome, Operation, TreeLine,
     VersionState, WatchEvent, Write, WriteReply,
 };
+pub use attempt::Attempt;
 pub use sync::{
     Difference, DifferenceKind, Mode, Receipt, RefusedCommit, SeedQuery, SeedReply, SetMode,
     SyncStatus, SyncVerify, VerifyReply, WaitReply,

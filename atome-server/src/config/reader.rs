@@ -90,12 +90,6 @@ impl<'a> Reader<'a> {
         self.settings.keys.get(key)
     }
 
-    /// Whether that very word stands there.
-    pub(super) fn says(&self, key: &str, word: &str) -> bool {
-        self.setting(key)
-            .is_some_and(|setting| matches!(&setting.value, Raw::Text(text) if text == word))
-    }
-
     pub(super) fn text(&mut self, key: &str) -> Option<&'a str> {
         match &self.setting(key)?.value {
             Raw::Text(text) if !text.is_empty() => Some(text),

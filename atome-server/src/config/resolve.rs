@@ -16,7 +16,11 @@ use super::{
 };
 
 /// Understands settings.
-pub(super) fn resolve(settings: &Settings, env: &Environment) -> Result<Config, Vec<ConfigError>> {
+pub(super) fn resolve(
+    file: Option<PathBuf>,
+    settings: &Settings,
+    env: &Environment,
+) -> Result<Config, Vec<ConfigError>> {
     let mut reader = Reader {
         settings,
         errors: Vec::new(),
@@ -30,7 +34,7 @@ pub(super) fn resolve(settings: &Settings, env: &Environment) -> Result<Config, 
         ],
         Profile::Production,
     );
-    let listen = reader.listen();
+    let listen = reader.listen(env);
     let state_dir = reader.state_dir(env);
     let tls = reader.tls(profile);
     reader.database();
@@ -40,12 +44,13 @@ pub(super) fn resolve(settings: &Settings, env: &Environment) -> Result<Config, 
         Durability::Full,
     );
     reader.metrics();
-    let sandbox = reader.sandbox();
+    let sandbox = reader.choice("sandbox", Sandbox::WORDS, Sandbox::default());
     let log = reader.log();
     let accounts = reader.accounts();
     let limits = reader.limits();
-    match (listen, state_dir) {
-        (Some(listen), Some(state_dir)) if reader.errors.is_empty() => Ok(Config {
+    match state_dir {
+        Some(state_dir) if reader.errors.is_empty() => Ok(Config {
+            file,
             profile,
             state_dir,
             listen,
@@ -56,15 +61,18 @@ pub(super) fn resolve(settings: &Settings, env: &Environment) -> Result<Config, 
             accounts,
             limits,
         }),
-        _ => Err(reader.errors),
+        Some(_) | None => Err(reader.errors),
     }
 }
 
 impl Reader<'_> {
-    fn listen(&mut self) -> Option<SocketAddr> {
+    fn listen(&mut self, env: &Environment) -> Option<SocketAddr> {
         const REMEDY: &str = "write the address and the port, such as \"[::]:443\" for every \
              address of this machine, or an address of one network only";
         if self.setting("listen").is_none() {
+            if env.0.contains_key("LISTEN_FDS") {
+                return None;
+            }
             let why = "it is missing; where the hub listens is never guessed";
             self.wrong("listen", why, REMEDY);
             return None;
@@ -150,19 +158,6 @@ impl Reader<'_> {
                 "remove [metrics]",
             );
         }
-    }
-
-    fn sandbox(&mut self) -> Sandbox {
-        if self.says("sandbox", "required") {
-            self.wrong(
-                "sandbox",
-                "this version cannot have the kernel enforce anything yet, so \"required\" cannot be met",
-                "write \"best-effort\" or \"off\"",
-            );
-            return Sandbox::BestEffort;
-        }
-        let words = [("best-effort", Sandbox::BestEffort), ("off", Sandbox::Off)];
-        self.choice("sandbox", &words, Sandbox::BestEffort)
     }
 
     fn log(&mut self) -> Log {

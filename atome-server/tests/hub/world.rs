@@ -8,6 +8,7 @@ use std::time::Duration;
 use argon2::password_hash::{PasswordHasher, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 use atome_proto::AccountId;
+use atome_sandbox::Entered;
 use atome_server::config::{Config, Environment};
 use atome_server::run::{self, RunError};
 use atome_server::stop::{self, Stopper};
@@ -70,7 +71,9 @@ impl World {
         let config = Config::load(Some(&file), &Environment::default()).unwrap();
         let (stopper, stop) = stop::channel();
         let (tell, hear) = oneshot::channel();
-        let running = tokio::spawn(run::run(config, stop, |listen| tell.send(listen).unwrap()));
+        let running = tokio::spawn(run::run(config, Entered::off(), stop, |listen| {
+            tell.send(listen).unwrap();
+        }));
         let Ok(listen) = hear.await else {
             panic!("the hub did not start: {:?}", running.await);
         };

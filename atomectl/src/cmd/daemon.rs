@@ -1,4 +1,4 @@
-//! `status`, `runtime`, `version`.
+//! `status`, `runtime`, `doctor`, `version`.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -24,6 +24,7 @@ pub(super) async fn perform(context: &mut Context, command: Daemon) -> Result<()
             let runtime = context.client.runtime().await?;
             Ok(context.out.document(&runtime, runtime_fields)?)
         }
+        Daemon::Doctor(_) => prove_direction(context).await,
         Daemon::Version => version(context).await,
     }
 }
@@ -151,7 +152,7 @@ fn findings(out: &mut Out, status: &Status) -> std::io::Result<()> {
 
 fn runtime_fields(runtime: &RuntimeDeclaration) -> Vec<(&'static str, String)> {
     let hub = runtime.remote_endpoint.clone();
-    vec![
+    let mut fields = vec![
         ("runtime", word(&runtime.runtime_type)),
         ("profile", word(&runtime.profile)),
         ("socket", or_dash(runtime.local_endpoint.as_ref())),
@@ -159,7 +160,32 @@ fn runtime_fields(runtime: &RuntimeDeclaration) -> Vec<(&'static str, String)> {
             "hub",
             hub.unwrap_or_else(|| "none: full offline mode".to_owned()),
         ),
-    ]
+    ];
+    for (name, what) in &runtime.enforced {
+        let is_first = fields.last().is_none_or(|(field, _)| *field == "hub");
+        let field = if is_first { "kernel" } else { "" };
+        fields.push((field, format!("{name}: {what}")));
+    }
+    fields
+}
+
+/// Has the daemon try what the kernel is to refuse it. Anything that the kernel did not forbid is a no.
+async fn prove_direction(context: &mut Context) -> Result<(), Fault> {
+    let tried = context.client.prove_direction().await?;
+    let mut listing = context.out.listing(&["FORBIDDEN", "ATTEMPT", "OUTCOME"]);
+    for attempt in &tried {
+        listing.push(attempt, |attempt| {
+            let forbidden = if attempt.forbidden { "yes" } else { "NO" };
+            let (what, outcome) = (attempt.attempt.clone(), attempt.outcome.clone());
+            vec![forbidden.to_owned(), what, outcome]
+        })?;
+    }
+    listing.finish()?;
+    if tried.iter().all(|attempt| attempt.forbidden) {
+        Ok(())
+    } else {
+        Err(Fault::No)
+    }
 }
 
 /// Both programs' versions.

@@ -28,7 +28,7 @@ fn atome(last: char, name: &str) -> String {
     .replace("\n        ", "")
 }
 
-const RUNTIME: &str = r#"{"runtimeType":"daemon","hasLocalServer":true,"localEndpoint":"unix:///run/atome/atomed.sock","remoteEndpoint":"wss://hub.example.org","profile":"production"}"#;
+const RUNTIME: &str = r#"{"runtimeType":"daemon","hasLocalServer":true,"localEndpoint":"unix:///run/atome/atomed.sock","remoteEndpoint":"wss://hub.example.org","profile":"production","enforced":{"tcpConnect":"443 only, by landlock (ABI 7)","tcpListen":"denied by landlock (ABI 7)"}}"#;
 
 fn daemon(asked: &Asked) -> Answer {
     let ok = |body: String| Answer::Whole(200, body);
@@ -36,6 +36,11 @@ fn daemon(asked: &Asked) -> Answer {
     match line {
         "GET /v1/version" => ok(r#"{"version":"0.1.0","local":[1],"sync":[1]}"#.into()),
         "GET /v1/runtime" => ok(RUNTIME.into()),
+        "GET /v1/prove-direction" => ok(
+            r#"[{"attempt":"listen on a TCP port","outcome":"forbidden by the kernel (EACCES)","forbidden":true},
+            {"attempt":"list the folder /","outcome":"it worked","forbidden":false}]"#
+                .into(),
+        ),
         "GET /v1/status" => ok(format!(
             r#"{{"schema":1,"version":"0.1.0","runtime":{RUNTIME},"accounts":[{}],"health":[{{"code":"clock-ahead","severity":"warning",
             "since":"2026-11-23T10:00:00Z","message":"the clock is 90 s ahead","remedy":"set the clock"}}]}}"#,
@@ -115,6 +120,7 @@ fn output_is_as_it_was() {
     let documents: &[&[&str]] = &[
         &["status"],
         &["runtime"],
+        &["doctor", "--prove-direction"],
         &["version"],
         &["account", "list"],
         &["account", "show", "anna"],

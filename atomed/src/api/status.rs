@@ -1,10 +1,12 @@
-//! `version`, `runtime`, `status`: what the daemon is and how it stands.
+//! `version`, `runtime`, `status`, `prove-direction`: what the daemon is, how it stands, what it cannot do.
 
 use atome_proto::local::v1::{Status, Version};
 use atome_proto::sync::v1;
+use atome_proto::{Code, Problem};
 
 use super::reply::{self, Handled};
 use super::route::Asked;
+use crate::proof;
 
 /// The version of the local API.
 const LOCAL_VERSION: u32 = 1;
@@ -43,4 +45,18 @@ pub(super) async fn status(asked: Asked<'_>) -> Handled {
         accounts,
         health,
     })
+}
+
+/// Tries what the kernel is to refuse, for root and for whoever has an account here.
+pub(super) async fn prove_direction(asked: Asked<'_>) -> Handled {
+    asked.query.done()?;
+    let shared = asked.shared;
+    if !asked.peer.is_root() && shared.accounts.visible(asked.peer).await?.is_empty() {
+        let why = "only root, and users with an account here, may have the daemon try this";
+        return Err(Problem::new(Code::NotAllowed, why).hint("log in with 'atomectl login NAME'"));
+    }
+    let ports = shared.ports.clone();
+    let tried = tokio::task::spawn_blocking(move || proof::prove(&ports)).await;
+    let failed = |error: tokio::task::JoinError| Problem::new(Code::Internal, error.to_string());
+    reply::ok(&tried.map_err(failed)?)
 }

@@ -118,22 +118,7 @@ impl Checker {
     }
 
     fn sandbox(&mut self) -> Sandbox {
-        let place = self.values.get("sandbox").map(|s| s.place.clone());
-        let words = [
-            ("best-effort", Some(Sandbox::BestEffort)),
-            ("off", Some(Sandbox::Off)),
-            ("required", None),
-        ];
-        let sandbox = self.word("sandbox", &words, Some(Sandbox::BestEffort));
-        if let (None, Some(place)) = (sandbox, place) {
-            self.fault(
-                place,
-                "sandbox",
-                "this version enforces nothing by the kernel, so it cannot promise to",
-                "write \"best-effort\" and let the systemd unit restrict the service",
-            );
-        }
-        sandbox.unwrap_or(Sandbox::BestEffort)
+        self.word("sandbox", Sandbox::WORDS, Sandbox::default())
     }
 
     fn directory(&mut self) -> DirectoryMode {

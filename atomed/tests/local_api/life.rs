@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
-use atomed::daemon::{self, DaemonError};
+use atomed::daemon::{self, DaemonError, Start};
 use atomed::socket::SocketError;
 use atomed::stop::Stop;
 use serde_json::{Value, json};
@@ -53,14 +53,14 @@ async fn a_daemon_declares_itself_while_it_is_there() {
 async fn two_daemons_share_neither_state_nor_socket() {
     let machine = Machine::new().await;
     let same = config(machine.dir.path(), "");
-    let refused = daemon::run(same.clone(), Stop::default(), || ()).await;
+    let refused = daemon::run(same.clone(), Start::plain(), Stop::default(), || ()).await;
     assert!(
         matches!(refused, Err(DaemonError::Shared(_))),
         "{refused:?}"
     );
     let mut other = same;
     other.state_dir = machine.dir.path().join("other");
-    let refused = daemon::run(other, Stop::default(), || ()).await;
+    let refused = daemon::run(other, Start::plain(), Stop::default(), || ()).await;
     let taken = |error: &DaemonError| matches!(error, DaemonError::Socket(SocketError::Taken(_)));
     assert!(refused.as_ref().is_err_and(taken), "{refused:?}");
     machine.get("/v1/version").await.good();

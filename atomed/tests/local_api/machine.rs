@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use atomed::config::{Config, Environment};
-use atomed::daemon::{self, DaemonError};
+use atomed::daemon::{self, DaemonError, Start};
 use atomed::stop::Stop;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
@@ -95,7 +95,7 @@ impl Machine {
         let stops = stop.clone();
         let mut running = tokio::spawn(async move {
             let ready = || ready.send(()).unwrap();
-            daemon::run(config, stops, ready).await
+            daemon::run(config, Start::plain(), stops, ready).await
         });
         tokio::select! {
             Ok(()) = is_ready => {}

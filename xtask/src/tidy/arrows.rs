@@ -12,10 +12,24 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("atome-engine", &["atome-proto"]),
     ("atome-store", &["atome-proto", "atome-engine"]),
     ("atome-client", &["atome-proto"]),
-    ("atomed", &["atome-proto", "atome-engine", "atome-store"]),
+    ("atome-sandbox", &[]),
+    (
+        "atomed",
+        &[
+            "atome-proto",
+            "atome-engine",
+            "atome-store",
+            "atome-sandbox",
+        ],
+    ),
     (
         "atome-server",
-        &["atome-proto", "atome-engine", "atome-store"],
+        &[
+            "atome-proto",
+            "atome-engine",
+            "atome-store",
+            "atome-sandbox",
+        ],
     ),
     ("atomectl", &["atome-proto", "atome-client"]),
     (
@@ -50,6 +64,7 @@ const KEPT: &[(&[&str], &[&str])] = &[
         ],
         &["atomed", "atome-server", "atome-tests"],
     ),
+    (&["landlock", "seccompiler"], &["atome-sandbox"]),
     (&["indicatif"], &["atomectl"]),
     (&["argon2"], &["atomed", "atome-server"]),
 ];
