@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::admin::{self, Format};
 use crate::config::{Config, Environment};
@@ -60,6 +60,12 @@ enum AccountCommand {
         #[arg(short, long, value_name = "FORMAT")]
         output: Option<Format>,
     },
+}
+
+/// The command line, for what is made from it: man pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Does what the arguments of this process say.

@@ -17,3 +17,4 @@ pub mod log;
 pub mod run;
 pub mod stop;
 pub mod tls;
+pub mod watchdog;

@@ -19,6 +19,7 @@ use crate::hub::Hub;
 use crate::listen;
 use crate::stop::Stop;
 use crate::tls::{self, TlsError};
+use crate::watchdog;
 
 /// Why a hub did not start, or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +83,7 @@ pub async fn run(
     say_ready(&hub, listen, tls.as_ref());
     ready(listen);
     let hub = Arc::new(hub);
+    watchdog::start(Arc::clone(&hub));
     listen::accept(listener, &hub, tls.as_ref()).await;
     notify(&[NotifyState::Stopping]);
     listen::drain(&hub).await;

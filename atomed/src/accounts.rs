@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use atome_proto::runtime::RuntimeDeclaration;
 use atome_proto::{AccountId, Code, Problem};
 use atome_store::machine::MachineAccount;
-use atome_store::{Durability, MachineStore, OpenError, ReplicaStore};
+use atome_store::{Durability, Fault, MachineStore, OpenError, ReplicaStore, StoreError};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
@@ -145,6 +145,18 @@ impl Accounts {
         }
         accounts.start_registrar();
         Ok(accounts)
+    }
+
+    /// Whether the machine store answers, be it only with what is wrong with its disk: a new start
+    /// brings back a store that has stopped, and mends no disk.
+    pub async fn answer(&self) -> bool {
+        match self.0.machine.accounts().await {
+            Ok(_) => true,
+            Err(error) => {
+                tracing::error!(%error, "the machine store does not answer the watchdog");
+                !matches!(error, StoreError::Fault(Fault::Stopped))
+            }
+        }
     }
 
     /// The accounts that this machine keeps, by name.

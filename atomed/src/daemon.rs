@@ -18,6 +18,7 @@ use crate::declaration::declare;
 use crate::secrets::private_folder;
 use crate::socket::{Listening, SocketError};
 use crate::stop::Stop;
+use crate::watchdog;
 
 /// Why the daemon does not start.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +65,7 @@ pub async fn run(config: Config, stop: Stop, ready: impl FnOnce()) -> Result<(),
     );
     tracing::info!(socket = %listening.path.display(), "ready");
     ready();
+    watchdog::start(accounts.clone(), stop.clone());
     api.serve(&listening.listener).await;
     drop(declared);
     accounts.close().await;
