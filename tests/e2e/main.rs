@@ -6,11 +6,14 @@
 #![cfg(test)]
 
 mod bad_input;
+mod confined;
 mod converge;
 mod crash;
 mod gateway;
 mod login;
 mod offline;
 mod sockets;
+mod units;
 mod waiting;
+mod watchdog;
 mod world;

@@ -1,6 +1,7 @@
 //! What the tests share: a temp directory with a hub and machines, an account, questions.
 
 use std::error::Error;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use atome_tests::{Binaries, Hub, Machine, Reply};
@@ -65,6 +66,21 @@ impl World {
         wait(&machine);
         machine
     }
+}
+
+/// Whether a program that a test needs is not installed; says so aloud, and is a failure where `CI` is set.
+#[track_caller]
+pub(crate) fn is_missing(programs: &[&str]) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let there = |program: &&&str| std::env::split_paths(&path).any(|f| f.join(program).exists());
+    let Some(missing) = programs.iter().find(|program| !there(program)) else {
+        return false;
+    };
+    let why = format!("skipped: {missing} is not installed");
+    assert!(std::env::var_os("CI").is_none(), "{why}");
+    // Past the capture of the test runner, so that it is seen.
+    let _told = writeln!(std::io::stderr(), "{why}");
+    true
 }
 
 /// Takes what must be there, and says in words what is there instead.

@@ -37,7 +37,21 @@ impl Running {
     /// # Errors
     ///
     /// [`HarnessError::NotReady`] with the end of the log.
-    pub fn start(mut command: Command, folder: &Path, name: &str) -> Result<Self, HarnessError> {
+    pub fn start(command: Command, folder: &Path, name: &str) -> Result<Self, HarnessError> {
+        Self::start_with(command, Stdio::null(), folder, name)
+    }
+
+    /// As [`Running::start`], with something on its standard input.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn start_with(
+        mut command: Command,
+        stdin: Stdio,
+        folder: &Path,
+        name: &str,
+    ) -> Result<Self, HarnessError> {
         let began = Instant::now();
         let log = folder.join(format!("{name}.log"));
         let notify = folder.join(format!("{name}.notify"));
@@ -48,7 +62,7 @@ impl Running {
             .map_err(HarnessError::io("share a log"))?;
         alone(&mut command, folder)
             .env("NOTIFY_SOCKET", &notify)
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(output)
             .stderr(errors);
         let child = command
@@ -114,9 +128,18 @@ impl Running {
     /// # Errors
     ///
     /// Where it does not stop in time.
-    pub fn stop(mut self) -> Result<ExitStatus, HarnessError> {
-        signal(self.pid(), Signal::TERM)?;
+    pub fn stop(self) -> Result<ExitStatus, HarnessError> {
         let pid = self.pid();
+        self.stop_from(pid)
+    }
+
+    /// As [`Running::stop`], where the program is not the process that was started but one that it started.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn stop_from(mut self, pid: u32) -> Result<ExitStatus, HarnessError> {
+        signal(pid, Signal::TERM)?;
         let (ended, watchdog) = mpsc::channel::<()>();
         let killer = std::thread::spawn(move || {
             let late = watchdog.recv_timeout(STOP_TIMEOUT) == Err(RecvTimeoutError::Timeout);
