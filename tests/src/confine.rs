@@ -133,7 +133,7 @@ impl<'a> Confinement<'a> {
             (
                 "PrivateTmp",
                 "yes",
-                &["--tmpfs", "/tmp", "--tmpfs", "/var/tmp"][..],
+                &["--perms", "1777", "--tmpfs", "/tmp", "--tmpfs", "/var/tmp"][..],
             ),
             (
                 "ProtectHome",
@@ -150,6 +150,11 @@ impl<'a> Confinement<'a> {
             }
         }
         for (outside, inside, write) in &self.binds {
+            // In an empty /tmp: to be passed by every user.
+            if let Some(above) = inside.parent() {
+                words.extend(["--perms", "0755", "--dir"].map(OsString::from));
+                words.push(above.into());
+            }
             words.push(if *write { "--bind" } else { "--ro-bind" }.into());
             words.extend([outside.clone().into(), inside.clone().into()]);
         }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -209,6 +210,8 @@ fn listen(path: &Path) -> Result<UnixDatagram, HarnessError> {
         fs::remove_file(path).map_err(failed())?;
     }
     let socket = UnixDatagram::bind(path).map_err(failed())?;
+    // As systemd's: the program may run as another user.
+    fs::set_permissions(path, fs::Permissions::from_mode(0o777)).map_err(failed())?;
     socket
         .set_read_timeout(Some(CHECK_EVERY))
         .map_err(failed())?;
