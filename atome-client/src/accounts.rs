@@ -1,6 +1,9 @@
 //! Requests about the daemon itself, accounts and logins.
 
-use atome_proto::local::v1::{AccountView, CreateAccount, Login, Logout, Status, Version, WhoAmI};
+use atome_proto::local::v1::{
+    AccountView, CreateAccount, Login, Logout, NewPassword, RemoveAccount, Resolve, Status,
+    Version, WhoAmI,
+};
 use atome_proto::runtime::RuntimeDeclaration;
 
 use crate::call::Call;
@@ -41,6 +44,36 @@ impl Client {
     /// Makes an account; it works at once, with or without a hub.
     pub async fn create_account(&self, new: &CreateAccount) -> Result<AccountView, ClientError> {
         self.ask(Call::post(&["accounts"]).json(new)?).await
+    }
+
+    /// Gives an account, by name or id, another password, here and at the hub.
+    pub async fn change_password(
+        &self,
+        name_or_id: &str,
+        new: &NewPassword,
+    ) -> Result<(), ClientError> {
+        let call = Call::post(&["accounts", name_or_id, "password"]);
+        self.tell(call.json(new)?).await
+    }
+
+    /// Deletes an account, by name or id, everywhere, or only this machine's copy of it.
+    pub async fn delete_account(
+        &self,
+        name_or_id: &str,
+        remove: &RemoveAccount,
+    ) -> Result<(), ClientError> {
+        let call = Call::post(&["accounts", name_or_id, "delete"]);
+        self.tell(call.json(remove)?).await
+    }
+
+    /// Leads an account, by name or id, out of a registration that the hub did not take.
+    pub async fn resolve_account(
+        &self,
+        name_or_id: &str,
+        way: &Resolve,
+    ) -> Result<AccountView, ClientError> {
+        let call = Call::post(&["accounts", name_or_id, "resolve"]);
+        self.ask(call.json(way)?).await
     }
 
     /// Ties the asking Unix user to an account.

@@ -59,6 +59,12 @@ impl Client {
         self.pool.path()
     }
 
+    /// The account that requests name, if any.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        self.account.as_deref()
+    }
+
     /// Adds the account to a request about an account's data.
     pub(crate) fn of_account(&self, call: Call) -> Call {
         call.maybe("account", self.account.as_deref())

@@ -10,8 +10,10 @@ mod atomes;
 mod call;
 mod client;
 mod connection;
+mod directory;
 mod error;
 mod lines;
+mod sessions;
 mod sync;
 
 pub use client::Client;

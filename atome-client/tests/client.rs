@@ -13,7 +13,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use atome_client::{Client, ClientError, Why};
-use atome_proto::local::v1::{ListQuery, Mode, SetMode, TreeLine, Write};
+use atome_proto::account::Secret;
+use atome_proto::local::v1::{
+    Alteration, DirectorySource, ListQuery, Mode, NewPassword, RemoveAccount, Resolve, SetMode,
+    TreeLine, Write,
+};
 use atome_proto::{Code, Problem};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -196,6 +200,62 @@ async fn requests_go_where_the_contract_says() {
         ]
     );
     assert_eq!(server.connections(), 1, "the connection is kept");
+}
+
+#[tokio::test]
+async fn requests_about_accounts_go_where_the_contract_says() {
+    let server = serve(false, |line| match line.split(['?', ' ']).nth(1).unwrap() {
+        path if path.ends_with("/resolve") => json(&serde_json::json!({
+            "id": "0198c0de-0000-7000-8000-00000000000a", "name": "bo", "visibility": "public",
+            "state": "registering", "created_at": "2026-11-23T10:00:00Z"
+        })),
+        path if path.starts_with("/v1/directory") => json(&serde_json::json!({
+            "source": "cache", "as_of": "2026-11-23T10:00:00Z", "age_ms": 5, "entries": []
+        })),
+        "/v1/sessions" if line.starts_with("GET") => text(200, "[]"),
+        "/v1/sessions" => text(200, r#"{"revoked":2}"#),
+        _ => text(204, ""),
+    });
+    let client = server.client().with_account(Some("anna b"));
+    assert_eq!(client.account(), Some("anna b"));
+    let secret = |text: &str| Secret(text.into());
+    let new = NewPassword {
+        password: secret("old"),
+        new_password: secret("new"),
+        revoke_others: true,
+    };
+    client.change_password("anna b", &new).await.unwrap();
+    let remove = RemoveAccount::default();
+    client.delete_account("anna b", &remove).await.unwrap();
+    let way = Resolve::Alter(Alteration {
+        name: Some("bo".into()),
+        ..Alteration::default()
+    });
+    let account = client.resolve_account("anna b", &way).await.unwrap();
+    assert_eq!(account.name, "bo");
+    assert!(client.sessions().await.unwrap().is_empty());
+    client.revoke_session("0198").await.unwrap();
+    assert_eq!(client.revoke_other_sessions().await.unwrap().revoked, 2);
+    let page = client.directory(Some("é"), Some("b"), Some(7)).await;
+    assert_eq!(page.unwrap().source, DirectorySource::Cache);
+    client.directory(None, None, None).await.unwrap();
+    client.directory_by_name("bo").await.unwrap();
+    client.directory_by_phone("+41").await.unwrap();
+    assert_eq!(
+        server.requests(),
+        [
+            r#"POST /v1/accounts/anna%20b/password {"password":"old","new_password":"new","revoke_others":true}"#,
+            r#"POST /v1/accounts/anna%20b/delete {"local_only":false,"discard":false}"#,
+            r#"POST /v1/accounts/anna%20b/resolve {"alter":{"name":"bo"}}"#,
+            "GET /v1/sessions?account=anna%20b",
+            "DELETE /v1/sessions/0198?account=anna%20b",
+            "DELETE /v1/sessions?account=anna%20b&others=true",
+            "GET /v1/directory?account=anna%20b&find=%C3%A9&after=b&limit=7",
+            "GET /v1/directory?account=anna%20b",
+            "GET /v1/directory/lookup?account=anna%20b&name=bo",
+            "GET /v1/directory/lookup?account=anna%20b&phone=%2B41",
+        ]
+    );
 }
 
 #[tokio::test]

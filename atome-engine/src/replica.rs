@@ -371,11 +371,10 @@ impl Replica {
             HubFrame::Snapshot(page) => self.on_snapshot(page),
             HubFrame::Digest(digest) => self.effects.push_back(Effect::Digested(digest)),
             HubFrame::Pong(pong) => self.on_pong(&pong),
+            // The directory is the machine's, not the replica's.
+            HubFrame::AccountCreated(_) | HubFrame::AccountDeleted(_) => {}
             HubFrame::Error(error) => self.on_error(&error, now),
-            HubFrame::Bye(bye) => {
-                let problem = Problem::new(bye.code, bye.message);
-                self.hang_up(Some(problem), bye.retry_after_ms, now);
-            }
+            HubFrame::Bye(bye) => self.on_bye(bye, now),
         }
     }
 

@@ -8,16 +8,19 @@
 //! Source: design 3.
 
 mod greet;
+mod listing;
 mod push;
 mod stream;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use atome_proto::code::{Code, Problem};
 use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
+use atome_proto::directory::DirectoryChange;
 use atome_proto::id::{AtomeId, Epoch, HubId, ReplicaId};
 use atome_proto::state::RawState;
 use atome_proto::sync::v1::{
@@ -40,6 +43,8 @@ pub struct FeedPosition {
     pub oldest: u64,
     /// The highest number decided for the replica.
     pub number: u64,
+    /// The number of the last change of the public directory.
+    pub directory: u64,
 }
 
 /// What became of pushed commits; all of it is durable.
@@ -109,6 +114,8 @@ pub enum Input {
     StoreFailed(Problem),
     /// The head of the account's feed is (at least) this now.
     Head(u64),
+    /// The last changes of the public directory, in order, those told before included.
+    Directory(Arc<[DirectoryChange]>),
     /// The session behind the connection is over, or the hub stops.
     End {
         /// Why.
@@ -196,6 +203,9 @@ pub struct Session {
     /// Digests asked for, the first one on its way.
     asks: VecDeque<u64>,
     stream: stream::Stream,
+    listing: listing::Listing,
+    /// When the session behind the connection ends unless it is used, where it does.
+    expires_at_ms: Option<u64>,
     effects: VecDeque<Effect>,
 }
 
@@ -230,8 +240,17 @@ impl Session {
             pings: VecDeque::new(),
             asks: VecDeque::new(),
             stream: stream::Stream::default(),
+            listing: listing::Listing::default(),
+            expires_at_ms: None,
             effects: VecDeque::new(),
         }
+    }
+
+    /// The same, with the end of the session behind it, to be told to the client.
+    #[must_use]
+    pub fn until(mut self, expires_at_ms: u64) -> Self {
+        self.expires_at_ms = Some(expires_at_ms);
+        self
     }
 
     /// Takes an input; effects may follow.
@@ -252,6 +271,7 @@ impl Session {
             Input::Changed(page) => self.on_changed(page),
             Input::Digest { feed, buckets } => self.on_digest(feed, buckets),
             Input::Head(head) => self.head = self.head.max(head),
+            Input::Directory(changes) => self.on_directory(changes),
             Input::End { problem } => self.end(problem),
             Input::Tick => {}
         }

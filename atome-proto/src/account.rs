@@ -1,8 +1,9 @@
-//! Accounts as they cross a wire: names, registration, login.
+//! Accounts as they cross a wire: names, registration, login, sessions.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::id::AccountId;
 
@@ -50,12 +51,26 @@ pub struct DirectoryEntry {
 pub struct Register {
     /// Who.
     pub entry: DirectoryEntry,
-    /// The argon2id hash of the password in PHC form.
-    pub password_hash: Secret,
+    /// The argon2id hash of the password in PHC form: what a daemon sends, which keeps no password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_hash: Option<Secret>,
+    /// The password itself, from a client that cannot hash; instead of the hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
     /// 256 random bits, hexadecimal, made with the account: shows that a repetition is one.
     pub retry_secret: Secret,
+    /// The invitation, where the hub asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invite: Option<Secret>,
     /// The name of the machine, for the list of sessions.
     pub device: String,
+    /// Whether the token goes into a cookie, and stays out of the answer.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub cookie: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// `POST /api/v1/auth/login`.
@@ -68,6 +83,9 @@ pub struct Login {
     pub password: Secret,
     /// The name of the machine, for the list of sessions.
     pub device: String,
+    /// Whether the token goes into a cookie, and stays out of the answer.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub cookie: bool,
 }
 
 /// What registration and login answer: a session of this machine.
@@ -82,7 +100,7 @@ pub struct Session {
     pub expires_at_ms: u64,
 }
 
-/// `GET /api/v1/auth/me`: whose session it is.
+/// `GET /api/v1/auth/me`, and what registration and login answer with a cookie: whose session it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Me {
@@ -90,6 +108,60 @@ pub struct Me {
     pub entry: DirectoryEntry,
     /// When the session ends unless it is used, in milliseconds since 1970.
     pub expires_at_ms: u64,
+}
+
+/// One session in `GET /api/v1/auth/sessions`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionInfo {
+    /// Its id; never its token.
+    pub id: Uuid,
+    /// The name of the machine.
+    pub device: String,
+    /// When it was opened, in milliseconds since 1970.
+    pub created_at_ms: u64,
+    /// When it was last used, to the hour, in milliseconds since 1970.
+    pub seen_at_ms: u64,
+    /// When it ends unless it is used, in milliseconds since 1970.
+    pub expires_at_ms: u64,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+/// `GET /api/v1/auth/sessions`: every session of the account that asks, the newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sessions {
+    /// The sessions.
+    pub sessions: Vec<SessionInfo>,
+}
+
+/// `POST /api/v1/auth/password`: another password for the account of the session that asks.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ChangePassword {
+    /// The present password.
+    pub password: Secret,
+    /// The argon2id hash of the new one, in PHC form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_password_hash: Option<Secret>,
+    /// The new one itself, from a client that cannot hash; instead of the hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_password: Option<Secret>,
+    /// Whether every other session of the account ends.
+    #[serde(default)]
+    pub revoke_others: bool,
+}
+
+/// `POST /api/v1/auth/delete`: the account is deleted, everywhere and for good.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DeleteAccount {
+    /// Which account; with the name, so that neither is deleted for the other.
+    pub user_id: AccountId,
+    /// Its name.
+    pub username: String,
+    /// Its password.
+    pub password: Secret,
 }
 
 /// `GET /api/v1/server`: what a hub says of itself to anyone.

@@ -55,6 +55,8 @@ codes! {
     AuthRequired = "auth_required", 401;
     /// The name or the password is wrong.
     WrongCredentials = "wrong_credentials", 401;
+    /// The account was deleted, everywhere and for good.
+    AccountDeleted = "account_deleted", 410;
     /// It is already there, or work that would be lost stands in the way.
     Conflict = "conflict", 409;
     /// The same commit number with another content: a copy of the replica is at work.

@@ -9,6 +9,7 @@ pub mod account;
 pub mod code;
 pub mod commit;
 pub mod digest;
+pub mod directory;
 pub mod id;
 pub mod limit;
 pub mod local;

@@ -138,6 +138,19 @@ pub fn store_problem(error: HubError) -> Problem {
         }
         HubError::BadName(bad) => Problem::new(Code::BadData, bad.to_string()),
         HubError::NoSuchAccount => no_session(),
+        HubError::AccountDeleted => Problem::new(
+            Code::AccountDeleted,
+            "the account was deleted, everywhere and for good",
+        ),
+        HubError::Closed => {
+            Problem::new(Code::NotAllowed, "this hub takes no registrations")
+                .hint("ask the operator of the hub for an account")
+        }
+        HubError::NotInvited => Problem::new(
+            Code::NotAllowed,
+            "this hub takes registrations by invitation, and the code is none, was used, or is over",
+        )
+        .hint("ask the operator of the hub for an invitation"),
         HubError::Fault(Fault::LowSpace(_)) => {
             internal("the disk is full", &error);
             Problem::new(Code::LowSpace, "the hub has no room just now")

@@ -5,8 +5,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use atome_engine::clock::Now;
 use atome_engine::session::Identity;
+use atome_proto::directory::DirectoryChange;
 use atome_store::{HubError, HubStore};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::config::Config;
 use crate::hashing::Hashing;
@@ -22,6 +23,10 @@ pub struct Hub {
     pub hashing: Hashing,
     /// Which hub it is, and which life of its database.
     pub identity: Identity,
+    /// The last changes of the directory, in order.
+    pub directory: watch::Sender<Arc<[DirectoryChange]>>,
+    /// Heard when an account was deleted, and what it kept is to be taken away.
+    pub to_purge: Notify,
     /// Places for connections.
     pub places: Arc<Semaphore>,
     /// Whether it is stopping.
@@ -49,6 +54,8 @@ impl Hub {
             store,
             hashing,
             identity,
+            directory: watch::Sender::new([].into()),
+            to_purge: Notify::new(),
             places,
             stop,
             started: Instant::now(),

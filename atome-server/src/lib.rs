@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod gateway;
 pub mod hashing;
+pub mod housekeeping;
 pub mod http;
 pub mod hub;
 pub mod listen;

@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::{Config, Sandbox};
+use crate::housekeeping;
 use crate::hub::Hub;
 use crate::listen;
 use crate::stop::Stop;
@@ -84,7 +85,10 @@ pub async fn run(
     ready(listen);
     let hub = Arc::new(hub);
     watchdog::start(Arc::clone(&hub));
-    listen::accept(listener, &hub, tls.as_ref()).await;
+    tokio::join!(
+        listen::accept(listener, &hub, tls.as_ref()),
+        housekeeping::keep(&hub)
+    );
     notify(&[NotifyState::Stopping]);
     listen::drain(&hub).await;
     store.close().await;

@@ -16,7 +16,7 @@ use atome_proto::seed::Record;
 use atome_proto::sync::v1::{Cursor, Snapshot, SnapshotEnd};
 use atome_proto::value::Value;
 use atome_proto::{AccountId, AtomeId, ReplicaId};
-use atome_store::hub::{NewAccount, NewSession};
+use atome_store::hub::{Admission, NewAccount, NewSession};
 use atome_store::{Durability, HubDb, ReplicaDb, ReplicaStore};
 use uuid::Uuid;
 
@@ -219,6 +219,7 @@ fn hub(path: &Path) -> Done<HubDb> {
         },
         password_hash: String::new(),
         retry_hash: [0; 32],
+        admission: Admission::Open,
         created_at_ms: 0,
     };
     let session = NewSession {

@@ -173,6 +173,12 @@ pub enum StoreError {
     /// No listed refused commit has this number.
     #[error("no refused commit has the number {0}")]
     NoSuchCommit(u64),
+    /// The store was with a hub, or holds commits of others: it cannot become another account's.
+    #[error(
+        "the data of this account has been with a hub already, so it cannot become another account's; \
+         export it, and seed it as that account"
+    )]
+    HasSynced,
     /// The name cannot be an account's.
     #[error("{0}")]
     BadName(#[from] BadName),
@@ -193,7 +199,7 @@ impl StoreError {
     pub fn code(&self) -> Code {
         match self {
             Self::NotFound(_) | Self::NoSuchCommit(_) | Self::NoSuchAccount => Code::NotFound,
-            Self::Exists(_) | Self::AccountExists => Code::Conflict,
+            Self::Exists(_) | Self::HasSynced | Self::AccountExists => Code::Conflict,
             Self::BadData(_) => Code::BadData,
             Self::BadName(_) => Code::BadRequest,
             Self::Gap { .. } | Self::BadFeed(_) => Code::Internal,
@@ -226,6 +232,15 @@ pub enum HubError {
     /// There is no such account.
     #[error("there is no such account")]
     NoSuchAccount,
+    /// The account was deleted.
+    #[error("the account was deleted")]
+    AccountDeleted,
+    /// Nobody may register.
+    #[error("no registrations are taken")]
+    Closed,
+    /// Only who is invited may register, and this invitation is none, was used, or is over.
+    #[error("a registration needs an invitation that is still good")]
+    NotInvited,
     /// The disk or database failed.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -239,6 +254,8 @@ impl HubError {
             Self::NameTaken | Self::PhoneTaken => Code::Conflict,
             Self::BadName(_) => Code::BadRequest,
             Self::NoSuchAccount => Code::NotFound,
+            Self::AccountDeleted => Code::AccountDeleted,
+            Self::Closed | Self::NotInvited => Code::NotAllowed,
             Self::Fault(fault) => fault.code(),
         }
     }

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use atome_proto::account::DirectoryEntry;
 use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
+use atome_proto::directory::DirectoryChange;
 use atome_proto::sync::v1::Batch;
 use atome_proto::{AccountId, AtomeId, ReplicaId};
 use tokio::sync::watch;
@@ -19,8 +20,11 @@ mod admit;
 #[cfg(test)]
 mod conformance;
 mod db;
+mod deletion;
+mod directory;
 mod fanout;
 mod feed;
+mod invites;
 mod sessions;
 mod sqlite;
 mod states;
@@ -38,8 +42,63 @@ pub struct NewAccount {
     pub password_hash: String,
     /// The hash of the registration's retry secret.
     pub retry_hash: [u8; 32],
+    /// By what right; one that is known already needs none.
+    pub admission: Admission,
     /// When, in milliseconds since 1970.
     pub created_at_ms: u64,
+}
+
+/// By what right an account is registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Everyone may.
+    Open,
+    /// Whoever has an invitation, by the hash of its code.
+    Invited(Option<[u8; 32]>),
+    /// Nobody may.
+    Closed,
+}
+
+/// An invitation to register, once. No `Debug`: it holds a code's hash.
+#[derive(Clone, Copy)]
+pub struct Invite {
+    /// The hash of its code.
+    pub code_hash: [u8; 32],
+    /// When it was made, in milliseconds since 1970.
+    pub created_at_ms: u64,
+    /// Until when it is good, in milliseconds since 1970.
+    pub expires_at_ms: u64,
+}
+
+/// What one entry of the directory is found by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DirectoryKey {
+    /// The folded name of an account that is listed.
+    Name(String),
+    /// The phone number of any account.
+    Phone(String),
+}
+
+/// Who changes a password, to what. No `Debug`: it holds a password's hash.
+#[derive(Clone)]
+pub struct PasswordChange {
+    /// The account.
+    pub account: AccountId,
+    /// The argon2id hash of the new password, in PHC form.
+    pub password_hash: String,
+    /// The only session that stays, where the others are to be closed.
+    pub only_session: Option<Uuid>,
+    /// When, in milliseconds since 1970.
+    pub now_ms: u64,
+}
+
+/// What those hear who wait for news of an account. Nothing is told of what was before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Signals {
+    /// The head of its feed; 0 until it has grown since someone first asked.
+    pub head: u64,
+    /// Grows when sessions of it may be over: ask for yours again.
+    pub sessions: u64,
 }
 
 /// What became of a registration.
@@ -92,6 +151,8 @@ pub struct SessionRecord {
     pub device: String,
     /// When it was opened, in milliseconds since 1970.
     pub created_at_ms: u64,
+    /// When it was last used, to the hour, in milliseconds since 1970.
+    pub seen_at_ms: u64,
     /// When it ends unless it is used, in milliseconds since 1970.
     pub expires_at_ms: u64,
 }
@@ -114,7 +175,8 @@ pub trait HubStore: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`HubError::NameTaken`], [`HubError::PhoneTaken`] or [`HubError::BadName`].
+    /// [`HubError::NameTaken`], [`HubError::PhoneTaken`], [`HubError::BadName`], [`HubError::Closed`],
+    /// [`HubError::NotInvited`], or [`HubError::AccountDeleted`] for an id that was one's.
     async fn register(
         &self,
         account: NewAccount,
@@ -134,6 +196,34 @@ pub trait HubStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<AccountRecord>, HubError>;
 
+    /// Changes a password, and closes the other sessions where that is asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NoSuchAccount`].
+    async fn set_password(&self, change: PasswordChange) -> Result<(), HubError>;
+
+    /// Closes an account to its sessions, or opens it again.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NoSuchAccount`].
+    async fn set_disabled(&self, account: AccountId, disabled: bool) -> Result<(), HubError>;
+
+    /// Deletes an account: it cannot be opened any more, its sessions are over, the directory says so.
+    /// [`purge`](Self::purge) takes away what it kept.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NoSuchAccount`].
+    async fn delete_account(&self, account: AccountId, now_ms: u64) -> Result<(), HubError>;
+
+    /// Takes about `limit` rows of deleted accounts away; whether there is more to do.
+    async fn purge(&self, limit: u32) -> Result<bool, HubError>;
+
+    /// Adds an invitation.
+    async fn add_invite(&self, invite: Invite) -> Result<(), HubError>;
+
     /// Opens a session.
     ///
     /// # Errors
@@ -143,6 +233,10 @@ pub trait HubStore: Send + Sync {
 
     /// The session of a token, and moves its end; `None` where there is none, it is over, or its account
     /// is disabled.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::AccountDeleted`] where it was a session of an account that was deleted.
     async fn session(
         &self,
         token_hash: [u8; 32],
@@ -151,6 +245,35 @@ pub trait HubStore: Send + Sync {
 
     /// Closes a session; whether there was one.
     async fn close_session(&self, account: AccountId, session: Uuid) -> Result<bool, HubError>;
+
+    /// The sessions of an account that stand, the newest first.
+    async fn sessions(
+        &self,
+        account: AccountId,
+        now_ms: u64,
+    ) -> Result<Vec<SessionRecord>, HubError>;
+
+    /// Closes every session of an account but one; how many.
+    async fn close_other_sessions(&self, account: AccountId, kept: Uuid) -> Result<u64, HubError>;
+
+    /// Listed accounts whose folded name begins with `prefix` and comes after `after`, in its order.
+    async fn directory(
+        &self,
+        prefix: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<DirectoryEntry>, HubError>;
+
+    /// One entry of the directory.
+    async fn directory_lookup(&self, key: DirectoryKey)
+    -> Result<Option<DirectoryEntry>, HubError>;
+
+    /// The directory's changes after a number, in order, and the number of the last one of all.
+    async fn directory_changes(
+        &self,
+        after: u64,
+        limit: u32,
+    ) -> Result<(Vec<DirectoryChange>, u64), HubError>;
 
     /// Where an account's feed stands, and what is decided of a replica.
     async fn position(
@@ -205,10 +328,17 @@ pub trait HubStore: Send + Sync {
     /// The feed number, and the digest of the state at it.
     async fn digest(&self, account: AccountId) -> Result<(u64, Buckets), HubError>;
 
-    /// The head of an account's feed, as it grows; 0 until it has grown since someone first asked.
+    /// What becomes of an account's feed and sessions.
     ///
     /// Ask for the [`position`](Self::position) after subscribing: what is stored counts.
-    fn subscribe(&self, account: AccountId) -> watch::Receiver<u64>;
+    fn subscribe(&self, account: AccountId) -> watch::Receiver<Signals>;
+
+    /// The number of the directory's last change, as it grows; 0 until it has.
+    fn subscribe_directory(&self) -> watch::Receiver<u64>;
+
+    /// Sees whether another process has written, such as a command of administration, and has everyone
+    /// who waits look again.
+    async fn look_outside(&self) -> Result<(), HubError>;
 }
 
 #[cfg(test)]

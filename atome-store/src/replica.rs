@@ -18,6 +18,7 @@ mod family;
 mod fork;
 mod head;
 mod history;
+mod moving;
 mod read;
 mod recompute;
 mod refused;

@@ -4,6 +4,9 @@ mod accounts;
 mod atomes;
 mod daemon;
 mod data;
+mod directory;
+mod login;
+mod sessions;
 mod sync;
 mod time;
 
@@ -12,10 +15,13 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
-pub(crate) use accounts::{Account, Accounts, Login, Logout, NewAccount};
+pub(crate) use accounts::{Account, Accounts, NewAccount, NewPassword, Removal, Resolution};
 pub(crate) use atomes::{Atomes, Create, List, Place};
 pub(crate) use daemon::Daemon;
 pub(crate) use data::{Data, Export, Seed, Verify};
+pub(crate) use directory::Directory;
+pub(crate) use login::{Login, Logout};
+pub(crate) use sessions::{Revoke, Sessions};
 pub(crate) use sync::{Mode, Refused, SetMode, Sync};
 pub(crate) use time::Time;
 
@@ -122,6 +128,8 @@ pub(crate) enum Command {
     Daemon(Daemon),
     #[command(flatten)]
     Accounts(Accounts),
+    #[command(subcommand, about = "See who has an account at the hub")]
+    Directory(Directory),
     #[command(flatten)]
     Atomes(Atomes),
     #[command(flatten)]

@@ -68,7 +68,10 @@ impl Exit {
         match code {
             Code::BadRequest => Self::Usage,
             Code::NotFound => Self::NotFound,
-            Code::NotAllowed | Code::AuthRequired | Code::WrongCredentials => Self::NotAllowed,
+            Code::NotAllowed
+            | Code::AuthRequired
+            | Code::WrongCredentials
+            | Code::AccountDeleted => Self::NotAllowed,
             Code::Ambiguous | Code::Conflict | Code::Fork | Code::LowSpace | Code::Unsupported => {
                 Self::Conflict
             }

@@ -7,6 +7,7 @@
 mod arg;
 mod cli;
 mod cmd;
+mod confirm;
 mod context;
 mod discover;
 mod exit;
@@ -17,6 +18,7 @@ mod progress;
 mod run;
 mod say;
 mod seedfile;
+mod token;
 
 pub use cli::command;
 pub use exit::Exit;

@@ -35,6 +35,11 @@ impl Out {
         self.format == Format::Table
     }
 
+    /// Whether all is printed as one JSON document.
+    pub(crate) fn is_document(&self) -> bool {
+        self.format == Format::Json
+    }
+
     /// Prints a line as it is.
     pub(crate) fn line(&mut self, line: &[u8]) -> io::Result<()> {
         self.to.write_all(line)?;

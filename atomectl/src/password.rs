@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal};
 use std::time::Duration;
 
 use atome_proto::account::Secret;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::fault::Fault;
 
@@ -27,18 +27,50 @@ pub(crate) async fn read(name: &str, from_stdin: bool, twice: bool) -> Result<Se
     if from_stdin {
         return first_line(io::stdin().lock());
     }
+    let _guard = terminal().await?;
+    ask(&format!("Password for {name}: "), twice)
+}
+
+/// Reads the present password of an account and the one to come, each a line where they are piped in.
+pub(crate) async fn read_change(name: &str, from_stdin: bool) -> Result<(Secret, Secret), Fault> {
+    if from_stdin {
+        let present = first_line(io::stdin().lock())?;
+        return Ok((present, first_line(io::stdin().lock())?));
+    }
+    let _guard = terminal().await?;
+    let present = ask(&format!("Present password for {name}: "), false)?;
+    Ok((present, ask(&format!("New password for {name}: "), true)?))
+}
+
+/// Reads the password of an account that may have none here: where nobody can be asked, or nothing is
+/// typed, there is none.
+pub(crate) async fn read_if_any(name: &str, from_stdin: bool) -> Result<Option<Secret>, Fault> {
+    if from_stdin {
+        return first_line(io::stdin().lock()).map(Some);
+    }
+    if !io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    let _guard = terminal().await?;
+    let password = prompt(&format!("Password for {name} (Enter where it has none): "))?;
+    Ok((!password.is_empty()).then_some(Secret(password)))
+}
+
+async fn terminal() -> Result<MutexGuard<'static, ()>, Fault> {
     if !io::stdin().is_terminal() {
         return Err(Fault::usage(
             "there is no terminal to ask for the password on; pass it with --password-stdin",
         ));
     }
-    let guard = TERMINAL.lock().await;
-    let password = prompt(&format!("Password for {name}: "))?;
-    if twice && prompt("The same again: ")? != password {
+    Ok(TERMINAL.lock().await)
+}
+
+fn ask(text: &str, twice: bool) -> Result<Secret, Fault> {
+    let password = not_empty(prompt(text)?)?;
+    if twice && prompt("The same again: ")? != password.0 {
         return Err(Fault::usage("the two passwords are not the same"));
     }
-    drop(guard);
-    not_empty(password)
+    Ok(password)
 }
 
 fn prompt(text: &str) -> Result<String, Fault> {

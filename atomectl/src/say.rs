@@ -44,6 +44,11 @@ impl Say {
         }
     }
 
+    /// Asks what is answered behind it.
+    pub(crate) fn ask(self, text: &str) {
+        write(text);
+    }
+
     /// Says what went wrong, and what to do next.
     pub(crate) fn error(self, problem: &Problem) {
         write(&self.form(problem));

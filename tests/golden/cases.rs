@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use atome_proto::account::Secret;
+use atome_proto::account::{DirectoryEntry, Secret, Visibility};
 use atome_proto::commit::{Addend, Change, Commit, Create, Key, RawCommit};
 use atome_proto::digest::{Buckets, Digest as Sum};
 use atome_proto::runtime::{Profile, RuntimeDeclaration, RuntimeType};
 use atome_proto::stamp::HybridTime;
 use atome_proto::state::{AtomeState, Particle, RawState, Tally};
 use atome_proto::sync::v1::{
-    Ack, Applied, AskDigest, Auth, Batch, Bye, Cursor, Digest, Entry, Error, Hello, HubFrame,
-    Limits, Ping, Pong, Pull, Push, Refusal, Ruling, Snapshot, SnapshotEnd, Verdict, Welcome,
+    AccountCreated, AccountDeleted, Ack, Applied, AskDigest, Auth, Batch, Bye, Cursor, Digest,
+    Entry, Error, Hello, HubFrame, Limits, Ping, Pong, Pull, Push, Refusal, Ruling, Snapshot,
+    SnapshotEnd, Verdict, Welcome,
 };
 use atome_proto::value::Number;
 use atome_proto::{AccountId, AtomeId, Code, Epoch, HubId, ReplicaId, Stamp, Value};
@@ -93,6 +94,18 @@ fn client() -> Vec<Case> {
     ]
 }
 
+fn created() -> AccountCreated {
+    AccountCreated {
+        number: 12,
+        entry: DirectoryEntry {
+            user_id: OTHER,
+            username: "Zoë".into(),
+            phone: Some("+41791234567".into()),
+            visibility: Visibility::Public,
+        },
+    }
+}
+
 fn hub() -> Vec<Case> {
     let welcome = Welcome {
         client_id: "c-17".into(),
@@ -109,6 +122,13 @@ fn hub() -> Vec<Case> {
             window: 4,
         },
         capabilities: vec!["zstd".into()],
+        directory: None,
+        session_expires_at_ms: None,
+    };
+    let full_welcome = Welcome {
+        directory: Some(12),
+        session_expires_at_ms: Some(1_771_776_000_123),
+        ..welcome.clone()
     };
     let digest = Digest {
         ask: 3,
@@ -143,6 +163,16 @@ fn hub() -> Vec<Case> {
     };
     vec![
         Case::Hub("welcome", welcome.into()),
+        Case::Hub("welcome-full", full_welcome.into()),
+        Case::Hub("account-created", created().into()),
+        Case::Hub(
+            "account-deleted",
+            AccountDeleted {
+                number: 13,
+                user_id: OTHER,
+            }
+            .into(),
+        ),
         Case::Hub("ack", ack(Vec::new()).into()),
         Case::Hub("ack-verdicts", ack(verdicts()).into()),
         Case::Hub("digest", digest.into()),

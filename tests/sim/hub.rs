@@ -7,7 +7,7 @@ use atome_engine::session::{Effect, Identity, Input, Session};
 use atome_proto::account::{DirectoryEntry, Visibility};
 use atome_proto::limit::{FRAME_ENTRIES_MAX, FRAME_LEN_TARGET};
 use atome_proto::{AccountId, ReplicaId};
-use atome_store::hub::{HubDb, NewAccount, NewSession};
+use atome_store::hub::{Admission, HubDb, NewAccount, NewSession};
 
 use crate::network::ConnectionId;
 
@@ -43,6 +43,7 @@ impl Hub {
                 entry,
                 password_hash: String::new(),
                 retry_hash: [0; 32],
+                admission: Admission::Open,
                 created_at_ms: 0,
             };
             let session = NewSession {

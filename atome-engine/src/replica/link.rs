@@ -2,7 +2,7 @@
 
 use atome_proto::code::{Code, Problem};
 use atome_proto::local::v1::{Mode, SetMode};
-use atome_proto::sync::v1::{CAPABILITY_ZSTD, Error, Hello, Ping, Pong, VERSION, Welcome};
+use atome_proto::sync::v1::{Bye, CAPABILITY_ZSTD, Error, Hello, Ping, Pong, VERSION, Welcome};
 
 use crate::backoff::{Backoff, STABLE_MS};
 use crate::clock::Now;
@@ -235,10 +235,19 @@ impl Replica {
             (Code::Fork, Some(number)) => {
                 self.jobs.push_back(StoreJob::Fork { from: *number });
             }
-            (Code::AuthRequired, _) => self.on_auth_refused(problem),
+            (Code::AuthRequired | Code::AccountDeleted, _) => self.on_auth_refused(problem),
             (Code::Unsupported, _) => self.hang_up(Some(problem), Some(SKEW_RETRY_MS), now),
             _ => self.hang_up(Some(problem), None, now),
         }
+    }
+
+    pub(super) fn on_bye(&mut self, bye: Bye, now: Now) {
+        let problem = Problem::new(bye.code, bye.message);
+        // The session was revoked while the connection stood, or the account deleted.
+        if matches!(bye.code, Code::AuthRequired | Code::AccountDeleted) {
+            return self.on_auth_refused(problem);
+        }
+        self.hang_up(Some(problem), bye.retry_after_ms, now);
     }
 
     /// A new replica id: the hub must be greeted anew.

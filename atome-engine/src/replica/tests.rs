@@ -66,6 +66,8 @@ fn welcome(head: u64, number: u64) -> Input {
             window: 2,
         },
         capabilities: vec![],
+        directory: None,
+        session_expires_at_ms: None,
     }))
 }
 

@@ -2,7 +2,9 @@
 
 use atome_proto::code::{Code, Problem};
 use atome_proto::limit::{COMMIT_LEN_MAX, FRAME_LEN_MAX, WINDOW_FRAMES};
-use atome_proto::sync::v1::{CAPABILITY_ZSTD, Error, Hello, Limits, VERSION, Welcome};
+use atome_proto::sync::v1::{
+    CAPABILITY_DIRECTORY, CAPABILITY_ZSTD, Error, Hello, Limits, VERSION, Welcome,
+};
 
 use crate::clock::Now;
 use crate::session::{Effect, FeedPosition, Phase, Session};
@@ -16,6 +18,11 @@ impl Session {
         if !hello.protocols.contains(&VERSION) {
             return self.say_unsupported(&hello.protocols);
         }
+        let hears = hello
+            .capabilities
+            .iter()
+            .any(|can| can == CAPABILITY_DIRECTORY);
+        self.wants_listing(hears);
         self.phase = Phase::Greeting(hello.replica);
         self.pushed = hello.acked;
         self.effects.push_back(Effect::Position {
@@ -54,6 +61,7 @@ impl Session {
                 self.stream.oldest(position.oldest, position.number);
                 self.pushed = self.pushed.min(position.number);
                 self.say_welcome(position, now);
+                self.listing_known(position.directory);
             }
             Phase::Open(replica) => {
                 if let Some(timestamp) = self.pings.pop_front() {
@@ -84,6 +92,8 @@ impl Session {
                 window: WINDOW_FRAMES,
             },
             capabilities: vec![CAPABILITY_ZSTD.to_owned()],
+            directory: Some(position.directory),
+            session_expires_at_ms: self.expires_at_ms,
         };
         self.send(welcome);
     }

@@ -1,8 +1,10 @@
 //! The hub's decisions on one connection, one conversation at a time.
 
+use atome_proto::AccountId;
+use atome_proto::directory::DirectoryEvent;
 use atome_proto::limit::WINDOW_FRAMES;
 use atome_proto::runtime::{Profile, RuntimeDeclaration, RuntimeType};
-use atome_proto::sync::v1::{Applied, Cursor, Entry, Hello, Ping, Pull};
+use atome_proto::sync::v1::{Applied, CAPABILITY_DIRECTORY, Cursor, Entry, Hello, Ping, Pull};
 use uuid::Uuid;
 
 use super::*;
@@ -68,6 +70,7 @@ fn open(head: u64, number: u64) -> Session {
             head,
             oldest: 1,
             number,
+            directory: 4,
         }),
     );
     assert!(matches!(&sent[..], [Effect::Send(HubFrame::Welcome(w))] if w.head == head));
@@ -410,6 +413,7 @@ fn a_pong_tells_what_is_durable_at_that_moment() {
         head: 6,
         oldest: 1,
         number: 2,
+        directory: 0,
     });
     let sent = hear(&mut session, position.clone());
     assert!(matches!(&sent[0], Effect::Send(HubFrame::Pong(p)) if (p.timestamp, p.head) == (3, 6)));
@@ -432,4 +436,47 @@ fn a_silent_client_is_let_go() {
         effects(&mut session)[..],
         [Effect::Send(HubFrame::Bye(_)), Effect::Close]
     ));
+}
+
+fn changes(numbers: std::ops::RangeInclusive<u64>) -> Input {
+    let change = |number| DirectoryChange {
+        number,
+        change: DirectoryEvent::Deleted(AccountId(Uuid::from_u128(u128::from(number)))),
+    };
+    Input::Directory(numbers.map(change).collect())
+}
+
+fn told(effects: &[Effect]) -> Vec<u64> {
+    let number = |effect: &Effect| {
+        let Effect::Send(HubFrame::AccountDeleted(deleted)) = effect else {
+            return None;
+        };
+        Some(deleted.number)
+    };
+    effects.iter().filter_map(number).collect()
+}
+
+#[test]
+fn changes_of_the_directory_are_told_once_to_who_wants_to_hear() {
+    let mut session = open(0, 0);
+    assert_eq!(hear(&mut session, changes(1..=9)), []);
+
+    let mut session = Session::new(identity(), "c".into(), now()).until(77);
+    let mut hello = hello();
+    hello.capabilities.push(CAPABILITY_DIRECTORY.to_owned());
+    say(&mut session, hello);
+    // What comes before the welcome is told after it, as far as the welcome does not know of it.
+    assert_eq!(hear(&mut session, changes(3..=5)), []);
+    let position = FeedPosition {
+        head: 0,
+        oldest: 1,
+        number: 0,
+        directory: 4,
+    };
+    let sent = hear(&mut session, Input::Position(position));
+    assert!(matches!(&sent[..], [Effect::Send(HubFrame::Welcome(w)), _]
+        if w.directory == Some(4) && w.session_expires_at_ms == Some(77)));
+    assert_eq!(told(&sent), [5]);
+    assert_eq!(told(&hear(&mut session, changes(4..=7))), [6, 7]);
+    assert_eq!(told(&hear(&mut session, changes(4..=7))), [0; 0]);
 }

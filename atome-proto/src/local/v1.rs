@@ -9,8 +9,9 @@ mod atome;
 mod sync;
 
 pub use account::{
-    Access, AccountState, AccountStatus, AccountView, CreateAccount, Finding, Login, Logout,
-    PendingWork, Severity, Status, Version, WhoAmI,
+    Access, AccountState, AccountStatus, AccountView, Alteration, CreateAccount, DirectoryReply,
+    DirectorySource, Finding, Login, Logout, NewPassword, PendingWork, RemoveAccount, Resolve,
+    Revoked, SessionView, Severity, Status, Version, WhoAmI,
 };
 pub use atome::{
     AtomeView, ChangeKind, History, HistoryVersion, ListQuery, NewAtome, Operation, TreeLine,

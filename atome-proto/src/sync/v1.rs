@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::Secret;
+use crate::account::{DirectoryEntry, Secret};
 use crate::code::Code;
 use crate::commit::RawCommit;
 use crate::digest::Buckets;
-use crate::id::{Epoch, HubId, ReplicaId};
+use crate::id::{AccountId, Epoch, HubId, ReplicaId};
 use crate::runtime::RuntimeDeclaration;
 use crate::stamp::Stamp;
 use crate::state::{AtomeState, RawState};
@@ -24,6 +24,8 @@ pub const VERSION: u32 = 1;
 pub const SUBPROTOCOL: &str = "atome.sync.v1";
 /// The capability of reading and writing zstd frames.
 pub const CAPABILITY_ZSTD: &str = "zstd";
+/// The capability of a client that wants to hear of changes of the directory.
+pub const CAPABILITY_DIRECTORY: &str = "directory";
 
 macro_rules! frames {
     ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal,)* }) => {
@@ -113,6 +115,8 @@ frames! {
         Snapshot = "snapshot",
         Digest = "digest",
         Pong = "pong",
+        AccountCreated = "sync:account-created",
+        AccountDeleted = "sync:account-deleted",
         Error = "error",
         Bye = "bye",
     }
@@ -226,6 +230,12 @@ pub struct Welcome {
     /// What both ends can do.
     #[serde(default)]
     pub capabilities: Vec<String>,
+    /// The number of the last change of the public directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<u64>,
+    /// When the session ends unless it is used, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_expires_at_ms: Option<u64>,
 }
 
 /// What the hub takes.
@@ -383,6 +393,27 @@ pub struct Pong {
     pub head: u64,
     /// The highest commit number that the hub has decided for this replica.
     pub number: u64,
+}
+
+/// An account is listed in the public directory. Told to clients with [`CAPABILITY_DIRECTORY`].
+///
+/// A client whose directory cursor is not the number before has missed something, and asks
+/// `GET /api/v1/directory/changes`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountCreated {
+    /// The number of the change.
+    pub number: u64,
+    /// The account's public identity.
+    pub entry: DirectoryEntry,
+}
+
+/// An account that was listed is deleted, everywhere. Told as [`AccountCreated`] is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountDeleted {
+    /// The number of the change.
+    pub number: u64,
+    /// The account.
+    pub user_id: AccountId,
 }
 
 /// Something that the client sent is wrong.

@@ -3,7 +3,7 @@
 use atome_engine::name;
 use atome_proto::account::{DirectoryEntry, Register};
 use atome_proto::{Code, Problem};
-use atome_store::hub::{NewAccount, Registered};
+use atome_store::hub::{Admission, NewAccount, Registered};
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 
@@ -25,21 +25,25 @@ pub async fn register(hub: &Hub, request: Request<Incoming>) -> Answer {
     let register: Register = read_json(hub.config.limits.request_timeout, request).await?;
     let entry = register.entry;
     check_entry(&entry)?;
-    hashing::check_phc(&register.password_hash.0).map_err(bad_data)?;
+    let password_hash = register
+        .password_hash
+        .ok_or_else(|| bad_data("a registration brings the hash of its password"))?;
+    hashing::check_phc(&password_hash.0).map_err(bad_data)?;
     let retry_hash = token::hash(&register.retry_secret.0).ok_or_else(|| {
         Problem::new(
             Code::BadData,
             "the retry secret is not 64 lower-case hexadecimal digits",
         )
     })?;
-    if hub.config.accounts.registration == Registration::Closed {
-        check_known(hub, &entry).await?;
-    }
     let minted = token::mint(hub, entry.user_id, &register.device)?;
     let account = NewAccount {
         entry: entry.clone(),
-        password_hash: register.password_hash.0,
+        password_hash: password_hash.0,
         retry_hash,
+        admission: match hub.config.accounts.registration {
+            Registration::Open => Admission::Open,
+            Registration::Closed => Admission::Closed,
+        },
         created_at_ms: wall_ms(),
     };
     let registered = hub
@@ -60,22 +64,6 @@ pub async fn register(hub: &Hub, request: Request<Incoming>) -> Answer {
         }
     };
     json_reply(StatusCode::OK, &minted.reply(entry))
-}
-
-/// With registration closed, only what is registered already may come again.
-async fn check_known(hub: &Hub, entry: &DirectoryEntry) -> Result<(), Problem> {
-    let known = hub
-        .store
-        .account(entry.user_id)
-        .await
-        .map_err(store_problem)?;
-    if known.is_some() {
-        return Ok(());
-    }
-    Err(
-        Problem::new(Code::NotAllowed, "this hub takes no registrations")
-            .hint("ask the operator of the hub for an account"),
-    )
 }
 
 /// Checks what the directory will hold.

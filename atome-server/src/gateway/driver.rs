@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use atome_engine::session::{Effect, Input, Session};
+use atome_proto::directory::DirectoryChange;
 use atome_proto::sync::frame::{BadFrame, Encoding, FrameBytes};
 use atome_proto::sync::v1::{CAPABILITY_ZSTD, ClientFrame, HubFrame};
 use atome_proto::{AccountId, Code, Problem};
+use atome_store::hub::Signals;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -38,7 +40,10 @@ pub(super) struct Driver<S> {
     session: Session,
     encoding: Encoding,
     answers: FuturesUnordered<BoxFuture<'static, Input>>,
-    heads: watch::Receiver<u64>,
+    signals: watch::Receiver<Signals>,
+    directory: watch::Receiver<Arc<[DirectoryChange]>>,
+    /// What the signals last said of the account's sessions.
+    sessions_seen: u64,
     /// The last thing that was wrong.
     reason: Code,
     /// Set once the engine has ended the connection: why.
@@ -56,10 +61,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             account,
             token_hash: known.token_hash,
             asked_ms: hub.now().mono_ms,
-            session: Session::new(hub.identity, client_id, hub.now()),
+            session: Session::new(hub.identity, client_id, hub.now())
+                .until(known.session.expires_at_ms),
             encoding: Encoding::Text,
             answers: FuturesUnordered::new(),
-            heads: hub.store.subscribe(account),
+            signals: hub.store.subscribe(account),
+            directory: hub.directory.subscribe(),
+            sessions_seen: 0,
             reason: Code::Unknown,
             ended: None,
             hub,
@@ -72,8 +80,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
         let stopped = stop.requested();
         tokio::pin!(stopped);
         let mut stopping = false;
-        let head = *self.heads.borrow_and_update();
-        self.handle(Input::Head(head));
+        self.heed_signals();
+        self.heed_directory();
+        // What became of the session before the signals were listened to is not lost.
+        self.ask_for_session();
         while self.ended.is_none() {
             let due = self.due();
             let input = tokio::select! {
@@ -83,8 +93,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                     Received::Ended => break,
                 },
                 Some(answer) = self.answers.next(), if !self.answers.is_empty() => Some(answer),
-                Ok(()) = self.heads.changed() => {
-                    Some(Input::Head(*self.heads.borrow_and_update()))
+                Ok(()) = self.signals.changed() => {
+                    self.heed_signals();
+                    None
+                }
+                // A client that does not read is not told more than it can miss.
+                Ok(()) = self.directory.changed(), if !self.socket.is_full() => {
+                    self.heed_directory();
+                    None
                 }
                 () = &mut stopped, if !stopping => {
                     stopping = true;
@@ -93,7 +109,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                     Some(Input::End { problem })
                 }
                 () = tokio::time::sleep(due) => {
-                    self.ask_for_session();
+                    if self.is_session_due() {
+                        self.ask_for_session();
+                    }
                     Some(Input::Tick)
                 }
             };
@@ -113,13 +131,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
         Duration::from_millis(due_ms.saturating_sub(self.hub.now().mono_ms))
     }
 
-    /// Asks the store from time to time whether the session still stands, which makes it live on.
-    fn ask_for_session(&mut self) {
-        let now_ms = self.hub.now().mono_ms;
-        if now_ms.saturating_sub(self.asked_ms) < ASK_EVERY_MS {
-            return;
+    fn heed_signals(&mut self) {
+        let Signals { head, sessions } = *self.signals.borrow_and_update();
+        if std::mem::replace(&mut self.sessions_seen, sessions) != sessions {
+            self.ask_for_session();
         }
-        self.asked_ms = now_ms;
+        self.handle(Input::Head(head));
+    }
+
+    fn heed_directory(&mut self) {
+        let changes = Arc::clone(&self.directory.borrow_and_update());
+        self.handle(Input::Directory(changes));
+    }
+
+    /// Whether the store is to be asked again, as it is from time to time, which makes the session live on.
+    fn is_session_due(&self) -> bool {
+        self.hub.now().mono_ms.saturating_sub(self.asked_ms) >= ASK_EVERY_MS
+    }
+
+    /// Asks the store whether the session still stands.
+    fn ask_for_session(&mut self) {
+        self.asked_ms = self.hub.now().mono_ms;
         let (store, token_hash) = (Arc::clone(&self.hub.store), self.token_hash);
         self.answers.push(Box::pin(async move {
             match auth::session_by_hash(&*store, token_hash).await {
@@ -180,7 +212,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             | HubFrame::Batch(_)
             | HubFrame::Snapshot(_)
             | HubFrame::Digest(_)
-            | HubFrame::Pong(_) => {}
+            | HubFrame::Pong(_)
+            | HubFrame::AccountCreated(_)
+            | HubFrame::AccountDeleted(_) => {}
         }
         match frame.encode(self.encoding) {
             Ok(frame) => self.socket.send(frame),

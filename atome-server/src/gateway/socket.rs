@@ -72,6 +72,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         });
     }
 
+    /// Whether so much waits to be sent that nothing is read meanwhile.
+    pub(super) fn is_full(&self) -> bool {
+        self.queue.len() >= QUEUE_LEN_MAX
+    }
+
     /// Sends what is in the queue and waits for a frame; reads nothing while the queue is full.
     ///
     /// # Cancel safety
@@ -102,7 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         if let Poll::Ready(Err(_)) = self.poll_send(cx) {
             return Poll::Ready(Received::Ended);
         }
-        if self.queue.len() >= QUEUE_LEN_MAX {
+        if self.is_full() {
             return Poll::Pending;
         }
         loop {

@@ -15,7 +15,7 @@ use rules::Why;
 use rusqlite::{Connection, OptionalExtension, params};
 use sheaf::Sheaf;
 
-use super::{Admitted, feed};
+use super::{Admitted, deletion, feed};
 use crate::error::HubError;
 use crate::sqlite::value::Db;
 
@@ -84,6 +84,9 @@ pub(super) fn admit(
     pushed: Vec<Pushed>,
     now_ms: u64,
 ) -> Result<Admitted, HubError> {
+    if deletion::is_deleted(connection, account)? {
+        return Err(HubError::AccountDeleted);
+    }
     let mut admission = Admission::begin(connection, account, replica, now_ms)?;
     let mut admitted = Admitted::default();
     for one in pushed {

@@ -11,6 +11,8 @@ use atome_proto::value::{Number, Value};
 
 use super::*;
 
+mod people;
+
 const ANNA: AccountId = AccountId(Uuid::from_u128(1));
 const BOB: AccountId = AccountId(Uuid::from_u128(2));
 const ONE: ReplicaId = ReplicaId(1);
@@ -28,6 +30,7 @@ pub(crate) async fn conforms<S: HubStore>(mut fresh: impl FnMut() -> S) {
     snapshots_bring_all_and_what_changed(&fresh()).await;
     accounts_do_not_touch(&fresh()).await;
     heads_are_told(&fresh()).await;
+    people::conform(&mut fresh).await;
 }
 
 fn new_account(id: AccountId, name: &str) -> NewAccount {
@@ -40,6 +43,7 @@ fn new_account(id: AccountId, name: &str) -> NewAccount {
         },
         password_hash: "$argon2id$".to_owned(),
         retry_hash: [7; 32],
+        admission: Admission::Open,
         created_at_ms: NOW_MS,
     }
 }
@@ -226,7 +230,8 @@ async fn commits_are_taken_in_order_and_once(store: &impl HubStore) {
         FeedPosition {
             head: 4,
             oldest: 1,
-            number: 4
+            number: 4,
+            directory: 0,
         }
     );
     assert_eq!(store.position(ANNA, TWO).await.unwrap().number, 0);
@@ -406,7 +411,8 @@ async fn accounts_do_not_touch(store: &impl HubStore) {
         FeedPosition {
             head: 0,
             oldest: 1,
-            number: 0
+            number: 0,
+            directory: 0,
         }
     );
     assert_eq!(store.feed(BOB, ONE, 0, 9, 9).await.unwrap().entries, []);
@@ -424,5 +430,5 @@ async fn heads_are_told(store: &impl HubStore) {
     let mut heads = store.subscribe(ANNA);
     admit(store, ONE, 1, makes(ONE, 3)).await;
     heads.changed().await.unwrap();
-    assert_eq!(*heads.borrow_and_update(), 3);
+    assert_eq!(heads.borrow_and_update().head, 3);
 }

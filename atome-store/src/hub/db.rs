@@ -8,14 +8,12 @@ use atome_proto::digest::Buckets;
 use atome_proto::sync::v1::Batch;
 use atome_proto::{AccountId, AtomeId, Epoch, HubId, ReplicaId};
 use rusqlite::params;
-use uuid::Uuid;
 
 use super::admit::{self, Pushed};
-use super::fanout::Fanout;
-use super::{
-    AccountRecord, Admitted, ChangedPage, FeedPosition, Identity, NewAccount, NewSession,
-    Registered, SessionRecord, StatePage, accounts, feed, sessions, states,
-};
+use super::fanout::{Fanout, News};
+use super::{Admitted, ChangedPage, FeedPosition, Identity, StatePage, directory, feed, states};
+
+mod accounts;
 use crate::error::{Fault, HubError, OpenError};
 use crate::sqlite::migrate::HUB;
 use crate::sqlite::transact::{Base, Stored, atomically};
@@ -27,9 +25,11 @@ use crate::sqlite::{self, Durability};
 /// The methods are those of [`super::HubStore`], and documented there.
 pub struct HubDb {
     pub(super) base: Base,
-    /// Heads that grew in the transaction that stands open.
-    grown: Vec<(AccountId, u64)>,
+    /// What the transaction that stands open will have to tell.
+    news: Vec<News>,
     fanout: Arc<Fanout>,
+    /// `PRAGMA data_version`, which grows when another process has written.
+    data_version: i64,
 }
 
 impl HubDb {
@@ -64,10 +64,12 @@ impl HubDb {
             "INSERT INTO hub (one, hub, epoch) VALUES (1, ?, ?) ON CONFLICT DO NOTHING",
             params![Db(hub), Db(epoch)],
         )?;
+        let data_version = data_version(&base)?;
         Ok(Self {
             base,
-            grown: vec![],
+            news: vec![],
             fanout: Arc::default(),
+            data_version,
         })
     }
 
@@ -86,6 +88,20 @@ impl HubDb {
     /// Where the heads of feeds are told.
     pub(super) fn fanout(&self) -> Arc<Fanout> {
         Arc::clone(&self.fanout)
+    }
+
+    /// Sees whether another process has written, and has everyone look again.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Fault`].
+    pub fn look_outside(&mut self) -> Result<(), HubError> {
+        let seen = data_version(&self.base)?;
+        if std::mem::replace(&mut self.data_version, seen) != seen {
+            self.fanout
+                .tell_all(directory::head(&self.base.connection)?);
+        }
+        Ok(())
     }
 
     /// Which hub it is, and which life of its database.
@@ -107,103 +123,6 @@ impl HubDb {
             .connection
             .execute("UPDATE hub SET epoch = ?", [Db(epoch)])?;
         Ok(())
-    }
-
-    /// Registers an account and opens its first session, together.
-    ///
-    /// # Errors
-    ///
-    /// [`HubError::NameTaken`], [`HubError::PhoneTaken`] or [`HubError::BadName`].
-    pub fn register(
-        &mut self,
-        account: &NewAccount,
-        session: &NewSession,
-    ) -> Result<Registered, HubError> {
-        atomically(self, |db| {
-            let registered = accounts::register(&db.base.connection, account)?;
-            sessions::open(&db.base.connection, session)?;
-            Ok(registered)
-        })
-    }
-
-    /// The account of a folded name.
-    ///
-    /// # Errors
-    ///
-    /// [`HubError::Fault`].
-    pub fn account_by_name(&self, folded: &str) -> Result<Option<AccountRecord>, HubError> {
-        accounts::by_name(&self.base.connection, folded)
-    }
-
-    /// The account of an id.
-    ///
-    /// # Errors
-    ///
-    /// [`HubError::Fault`].
-    pub fn account(&self, account: AccountId) -> Result<Option<AccountRecord>, HubError> {
-        accounts::by_id(&self.base.connection, account)
-    }
-
-    /// Accounts by id, those after `after`.
-    ///
-    /// # Errors
-    ///
-    /// [`HubError::Fault`].
-    pub fn accounts(
-        &self,
-        after: Option<AccountId>,
-        limit: u32,
-    ) -> Result<Vec<AccountRecord>, HubError> {
-        accounts::page(&self.base.connection, after, limit)
-    }
-
-    /// Opens a session.
-    ///
-    /// # Errors
-    ///
-    /// [`HubError::NoSuchAccount`].
-    pub fn open_session(&mut self, session: &NewSession) -> Result<(), HubError> {
-        accounts::by_id(&self.base.connection, session.account)?.ok_or(HubError::NoSuchAccount)?;
-        sessions::open(&self.base.connection, session)
-    }
-
-    /// The session of a token, and moves its end.
-    ///
-    /// # Errors
-    ///
-    /// [`HubError::Fault`].
-    pub fn session(
-        &mut self,
-        token_hash: [u8; 32],
-        now_ms: u64,
-    ) -> Result<Option<SessionRecord>, HubError> {
-        let found = sessions::find(&self.base.connection, token_hash, now_ms)?;
-        found
-            .map(|found| {
-                if found.is_due {
-                    sessions::seen(&self.base.connection, &found.session, now_ms)?;
-                }
-                Ok(found.session)
-            })
-            .transpose()
-    }
-
-    /// Moves the end of a session that is used.
-    pub(super) fn session_seen(
-        &mut self,
-        session: &SessionRecord,
-        now_ms: u64,
-    ) -> Result<(), HubError> {
-        sessions::seen(&self.base.connection, session, now_ms)
-    }
-
-    /// Closes a session; whether there was one.
-    ///
-    /// # Errors
-    ///
-    /// [`HubError::Fault`].
-    pub fn close_session(&mut self, account: AccountId, session: Uuid) -> Result<bool, HubError> {
-        sessions::close(&self.base.connection, account, session)
     }
 
     /// Where an account's feed stands, and what is decided of a replica.
@@ -247,7 +166,7 @@ impl HubDb {
         atomically(self, |db| {
             let connection = &db.base.connection;
             let admitted = admit::admit(connection, account, replica, pushed, now_ms)?;
-            db.grown.push((account, admitted.head));
+            db.news.push(News::Head(account, admitted.head));
             Ok(admitted)
         })
     }
@@ -320,20 +239,25 @@ impl HubDb {
     }
 }
 
+fn data_version(base: &Base) -> Result<i64, Fault> {
+    let mut statement = base.connection.prepare_cached("PRAGMA data_version")?;
+    Ok(statement.query_row([], |row| row.get(0))?)
+}
+
 impl Stored for HubDb {
-    /// How many heads had grown.
+    /// How much there was to tell.
     type Memory = usize;
 
     fn base(&mut self) -> &mut Base {
         &mut self.base
     }
     fn memory(&self) -> usize {
-        self.grown.len()
+        self.news.len()
     }
-    fn restore(&mut self, grown: usize) {
-        self.grown.truncate(grown);
+    fn restore(&mut self, told: usize) {
+        self.news.truncate(told);
     }
     fn publish(&mut self) {
-        self.fanout.grown(self.grown.drain(..));
+        self.fanout.tell(self.news.drain(..));
     }
 }

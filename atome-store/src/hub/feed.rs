@@ -5,7 +5,7 @@ use atome_proto::sync::v1::{Batch, Entry, Verdict};
 use atome_proto::{AccountId, ReplicaId};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::FeedPosition;
+use super::{FeedPosition, directory};
 use crate::error::{Fault, HubError};
 use crate::sqlite::value::Db;
 
@@ -33,6 +33,7 @@ pub(super) fn position(
         head,
         oldest,
         number,
+        directory: directory::head(connection)?,
     })
 }
 

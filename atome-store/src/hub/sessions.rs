@@ -19,7 +19,11 @@ pub(super) struct Found {
     pub(super) is_due: bool,
 }
 
+/// Opens a session, and forgets those of the account that are over.
 pub(super) fn open(connection: &Connection, session: &NewSession) -> Result<(), HubError> {
+    connection
+        .prepare_cached("DELETE FROM sessions WHERE account = ? AND expires_at_ms <= ?")?
+        .execute(params![Db(session.account), Db(session.created_at_ms)])?;
     let expires_at_ms = session.created_at_ms.saturating_add(session.ttl_ms);
     connection
         .prepare_cached(
@@ -57,12 +61,61 @@ pub(super) fn find(
                 session: Uuid::from_bytes(row.get(1)?),
                 device: row.get(2)?,
                 created_at_ms: number(3)?,
+                seen_at_ms: number(5)?,
                 expires_at_ms: number(4)?,
             },
             is_due: now_ms > number(5)?.saturating_add(seen_every_ms),
         })
     });
-    Ok(found.optional()?)
+    let found = found.optional()?;
+    if found.is_none() && is_buried(connection, token_hash, now_ms)? {
+        return Err(HubError::AccountDeleted);
+    }
+    Ok(found)
+}
+
+/// Whether it is the token of an account that was deleted.
+fn is_buried(connection: &Connection, token_hash: [u8; 32], now_ms: u64) -> Result<bool, HubError> {
+    let mut statement =
+        connection.prepare_cached("SELECT 1 FROM graves WHERE token_hash = ? AND until_ms > ?")?;
+    Ok(statement.exists(params![token_hash, Db(now_ms)])?)
+}
+
+/// The sessions of an account that stand, the newest first.
+pub(super) fn of_account(
+    connection: &Connection,
+    account: AccountId,
+    now_ms: u64,
+) -> Result<Vec<SessionRecord>, HubError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT session, device, created_at_ms, seen_at_ms, expires_at_ms FROM sessions \
+         WHERE account = ? AND expires_at_ms > ? ORDER BY created_at_ms DESC, session",
+    )?;
+    let sessions = statement.query_map(params![Db(account), Db(now_ms)], |row| {
+        let number = |column| row.get::<_, Db<u64>>(column).map(|Db(number)| number);
+        Ok(SessionRecord {
+            account,
+            session: Uuid::from_bytes(row.get(0)?),
+            device: row.get(1)?,
+            created_at_ms: number(2)?,
+            seen_at_ms: number(3)?,
+            expires_at_ms: number(4)?,
+        })
+    })?;
+    Ok(sessions.collect::<Result<_, _>>()?)
+}
+
+/// Closes the sessions of an account but one; how many there were.
+pub(super) fn close_others(
+    connection: &Connection,
+    account: AccountId,
+    kept: Option<Uuid>,
+) -> Result<u64, HubError> {
+    let mut statement = connection
+        .prepare_cached("DELETE FROM sessions WHERE account = ?1 AND session IS NOT ?2")?;
+    let kept = kept.map(Uuid::into_bytes);
+    let closed = statement.execute(params![Db(account), kept])?;
+    Ok(u64::try_from(closed).unwrap_or(u64::MAX))
 }
 
 /// Notes that a session is used, and moves its end.

@@ -4,8 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use atome_proto::account::DirectoryEntry;
 use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
+use atome_proto::directory::DirectoryChange;
 use atome_proto::sync::v1::Batch;
 use atome_proto::{AccountId, AtomeId, ReplicaId};
 use rusqlite::Connection;
@@ -15,8 +17,9 @@ use uuid::Uuid;
 use super::admit::Pushed;
 use super::fanout::Fanout;
 use super::{
-    AccountRecord, Admitted, ChangedPage, FeedPosition, HubDb, HubStore, Identity, NewAccount,
-    NewSession, Registered, SessionRecord, StatePage, accounts, feed, sessions, states,
+    AccountRecord, Admitted, ChangedPage, DirectoryKey, FeedPosition, HubDb, HubStore, Identity,
+    Invite, NewAccount, NewSession, PasswordChange, Registered, SessionRecord, Signals, StatePage,
+    accounts, directory, feed, sessions, states,
 };
 use crate::error::{HubError, OpenError};
 use crate::pool::Pool;
@@ -117,6 +120,28 @@ impl HubStore for SqliteHub {
             .await
     }
 
+    async fn set_password(&self, change: PasswordChange) -> Result<(), HubError> {
+        self.write(move |db| db.set_password(&change)).await
+    }
+
+    async fn set_disabled(&self, account: AccountId, disabled: bool) -> Result<(), HubError> {
+        self.write(move |db| db.set_disabled(account, disabled))
+            .await
+    }
+
+    async fn delete_account(&self, account: AccountId, now_ms: u64) -> Result<(), HubError> {
+        self.write(move |db| db.delete_account(account, now_ms))
+            .await
+    }
+
+    async fn purge(&self, limit: u32) -> Result<bool, HubError> {
+        self.write(move |db| db.purge(limit)).await
+    }
+
+    async fn add_invite(&self, invite: Invite) -> Result<(), HubError> {
+        self.write(move |db| db.add_invite(&invite)).await
+    }
+
     async fn open_session(&self, session: NewSession) -> Result<(), HubError> {
         self.write(move |db| db.open_session(&session)).await
     }
@@ -141,6 +166,52 @@ impl HubStore for SqliteHub {
     async fn close_session(&self, account: AccountId, session: Uuid) -> Result<bool, HubError> {
         self.write(move |db| db.close_session(account, session))
             .await
+    }
+
+    async fn sessions(
+        &self,
+        account: AccountId,
+        now_ms: u64,
+    ) -> Result<Vec<SessionRecord>, HubError> {
+        self.read(move |connection| sessions::of_account(connection, account, now_ms))
+            .await
+    }
+
+    async fn close_other_sessions(&self, account: AccountId, kept: Uuid) -> Result<u64, HubError> {
+        self.write(move |db| db.close_other_sessions(account, kept))
+            .await
+    }
+
+    async fn directory(
+        &self,
+        prefix: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<DirectoryEntry>, HubError> {
+        let (prefix, after) = (prefix.to_owned(), after.to_owned());
+        self.read(move |connection| directory::page(connection, &prefix, &after, limit))
+            .await
+    }
+
+    async fn directory_lookup(
+        &self,
+        key: DirectoryKey,
+    ) -> Result<Option<DirectoryEntry>, HubError> {
+        self.read(move |connection| directory::lookup(connection, &key))
+            .await
+    }
+
+    async fn directory_changes(
+        &self,
+        after: u64,
+        limit: u32,
+    ) -> Result<(Vec<DirectoryChange>, u64), HubError> {
+        self.read(move |connection| {
+            // The head first: what comes in between is then not taken for something that is missing.
+            let head = directory::head(connection)?;
+            Ok((directory::changes(connection, after, limit)?, head))
+        })
+        .await
     }
 
     async fn position(
@@ -206,7 +277,15 @@ impl HubStore for SqliteHub {
             .await
     }
 
-    fn subscribe(&self, account: AccountId) -> watch::Receiver<u64> {
+    fn subscribe(&self, account: AccountId) -> watch::Receiver<Signals> {
         self.fanout.subscribe(account)
+    }
+
+    fn subscribe_directory(&self) -> watch::Receiver<u64> {
+        self.fanout.subscribe_directory()
+    }
+
+    async fn look_outside(&self) -> Result<(), HubError> {
+        self.write(HubDb::look_outside).await
     }
 }

@@ -8,14 +8,15 @@ use atome_engine::replica::Position;
 use atome_proto::local::v1::SetMode;
 use atome_proto::stamp::HybridTime;
 use atome_proto::{AccountId, Epoch, HubId, ReplicaId};
-use rusqlite::Connection;
 use rusqlite::backup::Backup;
+use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::watch;
 
 use super::head::Head;
 use crate::error::{Fault, OpenError, StoreError};
-use crate::sqlite::migrate::REPLICA;
+use crate::sqlite::migrate::{self, REPLICA};
 use crate::sqlite::transact::{Base, Stored, atomically};
+use crate::sqlite::value::Db;
 use crate::sqlite::{self, Durability};
 
 /// A hub's time is kept for the next start only when it is so much later than the one kept: a heartbeat
@@ -48,6 +49,30 @@ impl ReplicaDb {
             account,
             fresh,
         )
+    }
+
+    /// Whose store a file is; `None` where there is none yet. Nothing is written, and what a crash left
+    /// in the WAL counts.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub fn account_of(path: &Path) -> Result<Option<AccountId>, OpenError> {
+        let exists = path.try_exists().map_err(|source| OpenError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        if !exists || migrate::look(path, &REPLICA)? == 0 {
+            return Ok(None);
+        }
+        let read = || -> Result<Option<AccountId>, Fault> {
+            let connection = sqlite::open_reader(path)?;
+            let found = connection.query_row("SELECT account FROM replica", [], |row| {
+                row.get::<_, Db<AccountId>>(0)
+            });
+            Ok(found.optional()?.map(|Db(account)| account))
+        };
+        read().map_err(|fault| OpenError::of(path, fault))
     }
 
     /// A store that lives in memory, for tests and simulations.

@@ -86,10 +86,11 @@ impl Head {
     pub(super) fn save(&self, connection: &Connection) -> Result<(), StoreError> {
         connection
             .prepare_cached(
-                "UPDATE replica SET replica = ?, number = ?, acked = ?, change = ?, seen = ?, hub = ?, \
-                 epoch = ?, feed = ?, gen = ?, baseline = ?",
+                "UPDATE replica SET account = ?, replica = ?, number = ?, acked = ?, change = ?, seen = ?, \
+                 hub = ?, epoch = ?, feed = ?, gen = ?, baseline = ?",
             )?
             .execute(params![
+                Db(self.account),
                 Db(self.replica),
                 Db(self.number),
                 Db(self.acked),

@@ -23,6 +23,9 @@ use crate::writer::Writer;
 /// About how many bytes a seed request brings into a transaction.
 const SEED_LEN: usize = 1 << 20;
 
+/// A move rewrites the whole store: nothing more joins its transaction.
+const MOVE_LEN: usize = usize::MAX;
+
 /// A replica store. Clones are handles of the same one.
 #[derive(Clone)]
 pub struct ReplicaStore {
@@ -250,6 +253,17 @@ impl ReplicaStore {
     pub async fn discard_pending(&self) -> Result<Position, StoreError> {
         self.writer
             .run(0, move |db: &mut ReplicaDb| db.discard_pending())
+            .await
+    }
+
+    /// As [`ReplicaDb::move_to`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn move_to(&self, account: AccountId) -> Result<(), StoreError> {
+        self.writer
+            .run(MOVE_LEN, move |db: &mut ReplicaDb| db.move_to(account))
             .await
     }
 

@@ -2,6 +2,8 @@
 
 mod cases;
 mod coming;
+mod moved;
+mod moving;
 mod random;
 mod stores;
 
@@ -96,6 +98,7 @@ fn hub() -> HubDb {
         },
         password_hash: String::new(),
         retry_hash: [0; 32],
+        admission: crate::hub::Admission::Open,
         created_at_ms: 0,
     };
     let session = NewSession {

@@ -64,7 +64,7 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// Writes a commit anew: under another stamp, number or replica.
+/// Writes a commit anew: under another stamp, number, replica or account.
 pub(super) fn rewrite(
     connection: &Connection,
     id: u64,
@@ -109,6 +109,13 @@ pub(super) fn by_id(connection: &Connection, id: u64) -> Result<Kept, StoreError
     let mut statement = connection.prepare_cached(&sql)?;
     let found = statement.query_row([Db(id)], Kept::of_row).optional()?;
     found.ok_or_else(|| Fault::Corrupt(format!("commit {id} is missing")).into())
+}
+
+/// The commit after an id in the local order, whoever made it.
+pub(super) fn next(connection: &Connection, id: u64) -> Result<Option<Kept>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM commits WHERE id > ? ORDER BY id LIMIT 1");
+    let mut statement = connection.prepare_cached(&sql)?;
+    Ok(statement.query_row([Db(id)], Kept::of_row).optional()?)
 }
 
 /// A replica's commit of a number.

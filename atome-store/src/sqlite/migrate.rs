@@ -29,13 +29,19 @@ pub(crate) const REPLICA: Kind = Kind {
 pub(crate) const MACHINE: Kind = Kind {
     name: "a machine store of Atome",
     application_id: 0x4174_0102,
-    migrations: &[include_str!("../../migrations/machine/0001_initial.sql")],
+    migrations: &[
+        include_str!("../../migrations/machine/0001_initial.sql"),
+        include_str!("../../migrations/machine/0002_accounts.sql"),
+    ],
 };
 /// The hub.
 pub(crate) const HUB: Kind = Kind {
     name: "a hub store of Atome",
     application_id: 0x4174_0103,
-    migrations: &[include_str!("../../migrations/hub/0001_initial.sql")],
+    migrations: &[
+        include_str!("../../migrations/hub/0001_initial.sql"),
+        include_str!("../../migrations/hub/0002_accounts.sql"),
+    ],
 };
 
 impl Kind {
@@ -112,8 +118,8 @@ mod tests {
     /// The hash of every migration that was ever released. Add a line for a new one; never change one.
     const FROZEN: &[(&Kind, &[&str])] = &[
         (&REPLICA, &["c1971e07f4eee3dc"]),
-        (&MACHINE, &["1e308b0bae4c28c4"]),
-        (&HUB, &["cf8617ad10625fd1"]),
+        (&MACHINE, &["1e308b0bae4c28c4", "4c1f2012311887e6"]),
+        (&HUB, &["cf8617ad10625fd1", "6cb9f8a6d6ecbebb"]),
     ];
 
     fn schema(connection: &Connection) -> Vec<(String, String)> {

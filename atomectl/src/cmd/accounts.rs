@@ -1,13 +1,14 @@
-//! `account …`, `login`, `logout`, `whoami`.
+//! `account …`, `login`, `logout`, `whoami`, `sessions`.
 
-use atome_proto::account::Visibility;
-use atome_proto::local::v1::{AccountView, CreateAccount, Login, Logout, PendingWork};
+mod change;
+mod login;
+
+use atome_proto::account::{Secret, Visibility};
+use atome_proto::local::v1::{AccountView, CreateAccount};
 use atome_proto::{Code, Problem};
 
-use crate::cli;
 use crate::cli::{Account, Accounts, NewAccount};
-use crate::cmd::wait::wait;
-use crate::cmd::{or_dash, word};
+use crate::cmd::{or_dash, sessions, word};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::password;
@@ -20,9 +21,13 @@ pub(super) async fn perform(context: &mut Context, command: Accounts) -> Result<
             let account = context.client.show_account(&name).await?;
             Ok(context.out.document(&account, fields)?)
         }
-        Accounts::Login(request) => login(context, request).await,
-        Accounts::Logout(request) => logout(context, &request).await,
+        Accounts::Account(Account::Passwd(request)) => change::passwd(context, &request).await,
+        Accounts::Account(Account::Delete(request)) => change::delete(context, &request).await,
+        Accounts::Account(Account::Resolve(request)) => change::resolve(context, request).await,
+        Accounts::Login(request) => login::login(context, request).await,
+        Accounts::Logout(request) => login::logout(context, &request).await,
         Accounts::Whoami => whoami(context).await,
+        Accounts::Sessions { what } => sessions::perform(context, what).await,
     }
 }
 
@@ -37,6 +42,7 @@ async fn create(context: &mut Context, new: NewAccount) -> Result<(), Fault> {
             Visibility::Public
         },
         password,
+        invite: new.invite.map(Secret),
     };
     let account = context.client.create_account(&request).await?;
     Ok(context.out.document(&account, fields)?)
@@ -72,54 +78,10 @@ fn fields(account: &AccountView) -> Vec<(&'static str, String)> {
     ]
 }
 
-async fn login(context: &mut Context, request: cli::Login) -> Result<(), Fault> {
-    let password = password::read(&request.name, request.password.password_stdin, false).await?;
-    let login = Login {
-        name: request.name,
-        password,
-    };
-    let account = context.client.login(&login).await?;
-    context.out.document(&account, fields)?;
-    context.out.flush()?;
-    if request.wait {
-        context.client = context
-            .client
-            .clone()
-            .with_account(Some(&account.id.to_string()));
-        let proof = wait(context).await?;
-        context
-            .say
-            .note(&format!("all of it is here: cursor {}", proof.cursor));
-    }
-    Ok(())
-}
-
-async fn logout(context: &mut Context, request: &cli::Logout) -> Result<(), Fault> {
-    if request.wait {
-        wait(context).await?;
-    }
-    let pending = if request.keep {
-        PendingWork::Keep
-    } else if request.discard {
-        PendingWork::Discard
-    } else {
-        PendingWork::Refuse
-    };
-    context.client.logout(&Logout { pending }).await?;
-    context.say.note("logged out");
-    Ok(())
-}
-
 async fn whoami(context: &mut Context) -> Result<(), Fault> {
     let ties = context.client.whoami().await?;
     if ties.is_empty() {
-        let problem = Problem::new(
-            Code::AuthRequired,
-            "this Unix user is logged in to no account",
-        );
-        return Err(problem
-            .hint("log in with 'atomectl login NAME', or make an account with 'atomectl account create NAME'")
-            .into());
+        return Err(nobody().into());
     }
     let mut listing = context.out.listing(&["ACCOUNT", "ID", "ACCESS", "UID"]);
     for tie in &ties {
@@ -133,4 +95,11 @@ async fn whoami(context: &mut Context) -> Result<(), Fault> {
         })?;
     }
     Ok(listing.finish()?)
+}
+
+fn nobody() -> Problem {
+    let message = "this Unix user is logged in to no account";
+    Problem::new(Code::AuthRequired, message).hint(
+        "log in with 'atomectl login NAME', or make an account with 'atomectl account create NAME'",
+    )
 }

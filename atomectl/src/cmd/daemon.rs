@@ -1,14 +1,21 @@
 //! `status`, `runtime`, `version`.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use atome_proto::local::v1::{AccountStatus, Status, Version};
 use atome_proto::runtime::RuntimeDeclaration;
+use atome_proto::time::from_rfc3339;
 use serde::Serialize;
 
 use crate::cli::Daemon;
-use crate::cmd::{or_dash, word};
+use crate::cmd::{or_dash, roughly, word};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::out::{Out, plain};
+
+/// When the end of a session is near: 30 days. One that is in use never comes nearer, as it is renewed at two
+/// thirds of its 90 days.
+const SESSION_NEAR_MS: u64 = 30 * 86_400_000;
 
 pub(super) async fn perform(context: &mut Context, command: Daemon) -> Result<(), Fault> {
     match command {
@@ -31,8 +38,18 @@ async fn status(context: &mut Context) -> Result<(), Fault> {
     fields.extend(runtime_fields(&status.runtime));
     out.fields(&fields)?;
     accounts(out, &status)?;
+    for line in ending_sessions(&status, now_ms()) {
+        out.line(line.as_bytes())?;
+    }
     findings(out, &status)?;
     Ok(())
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
 }
 
 fn accounts(out: &mut Out, status: &Status) -> std::io::Result<()> {
@@ -71,6 +88,36 @@ fn account_cells(account: &AccountStatus) -> Vec<String> {
         or_dash(account.hub_head),
         or_dash(account.last_synced_at.as_ref()),
     ]
+}
+
+/// The sessions at the hub whose end is near, and what to do about it.
+fn ending_sessions(status: &Status, now_ms: u64) -> Vec<String> {
+    let mut lines = Vec::new();
+    for account in &status.accounts {
+        let Some(text) = &account.session_expires_at else {
+            continue;
+        };
+        let name = plain(&account.name);
+        match from_rfc3339(text).map(|ms| ms.checked_sub(now_ms)) {
+            Some(Some(left_ms)) if left_ms < SESSION_NEAR_MS => {
+                let left = roughly(left_ms);
+                lines.push(format!(
+                    "\n{name}: the session at the hub ends in {left}, unless it is used"
+                ));
+                lines.push(format!(
+                    "  syncing renews it; once it is over, 'atomectl login {name}' opens another"
+                ));
+            }
+            Some(None) => {
+                lines.push(format!("\n{name}: the session at the hub is over"));
+                lines.push(format!(
+                    "  'atomectl login {name}' opens another; what was written here is kept"
+                ));
+            }
+            Some(Some(_)) | None => {}
+        }
+    }
+    lines
 }
 
 /// What a person should know, with what to do about it.
@@ -146,4 +193,35 @@ async fn version(context: &mut Context) -> Result<(), Fault> {
 fn numbers(numbers: &[u32]) -> String {
     let texts: Vec<String> = numbers.iter().map(u32::to_string).collect();
     texts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_end_of_a_session_that_is_near_is_told() {
+        let status = |expires_at: &str| -> Status {
+            let text = format!(
+                r#"{{"schema":1,"version":"0.1.0","accounts":[{{"name":"anna","id":"0198c0de-0000-7000-8000-00000000000a",
+                "state":"offline","mode":"live","pending":0,"refused":0,"sessionExpiresAt":"{expires_at}"}}],
+                "runtime":{{"runtimeType":"daemon","hasLocalServer":true,"profile":"production"}}}}"#
+            );
+            serde_json::from_str(&text).unwrap()
+        };
+        let now = from_rfc3339("2026-11-01T00:00:00Z").unwrap();
+        let told = |expires_at: &str| ending_sessions(&status(expires_at), now).join("\n");
+        assert_eq!(told("2026-12-01T00:00:00Z"), "");
+        assert_eq!(told("unknown"), "");
+        let near = told("2026-11-30T23:59:59Z");
+        assert!(
+            near.contains("anna: the session at the hub ends in 29 days,"),
+            "{near}"
+        );
+        let over = told("2026-10-31T23:59:59Z");
+        assert!(
+            over.contains("anna: the session at the hub is over"),
+            "{over}"
+        );
+    }
 }

@@ -82,6 +82,9 @@ fn status_fields(status: &SyncStatus) -> Vec<(&'static str, String)> {
         ("hub", or_dash(status.hub)),
         ("epoch", or_dash(status.epoch)),
     ];
+    if let Some(at) = &account.session_expires_at {
+        fields.push(("session ends", at.clone()));
+    }
     if let Some(ms) = status.next_attempt_ms {
         fields.push(("next attempt", format!("in {} s", ms.div_ceil(1000))));
     }

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod accounts;
 mod errors;
 mod fake;
 mod golden;
@@ -16,6 +17,7 @@ mod help;
 mod output;
 mod seeding;
 mod streams;
+mod terminal;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

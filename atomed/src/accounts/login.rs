@@ -23,12 +23,19 @@ impl Accounts {
     /// [`Code::WrongCredentials`] for a wrong password and for an unknown name alike;
     /// [`Code::HubUnreachable`] where the hub would have to be asked; [`Code::Busy`].
     pub async fn login(&self, peer: Peer, login: Login) -> Result<Selected, Problem> {
-        if check_password(&login.password).is_err() {
+        let (name, password) = match (login.password, login.token) {
+            (Some(password), None) => (login.name, password),
+            (_, _) => {
+                let message = "a login has a password, and nothing else";
+                return Err(Problem::new(Code::BadRequest, message));
+            }
+        };
+        if check_password(&password).is_err() {
             return Err(wrong());
         }
-        match self.row_of(&login.name).await? {
-            Some(row) => self.login_here(peer, row, login.password).await,
-            None => self.bootstrap(peer, login).await,
+        match self.row_of(&name).await? {
+            Some(row) => self.login_here(peer, row, password).await,
+            None => self.bootstrap(peer, name, password).await,
         }
     }
 
@@ -101,20 +108,25 @@ impl Accounts {
             username,
             password,
             device: self.0.device.clone(),
+            cookie: false,
         };
         hub.login(&login, if brief { BRIEF } else { PATIENT }).await
     }
 
     /// Makes the account of a hub's account: credentials first, then the data by itself.
-    async fn bootstrap(&self, peer: Peer, login: Login) -> Result<Selected, Problem> {
+    async fn bootstrap(
+        &self,
+        peer: Peer,
+        name: String,
+        password: Secret,
+    ) -> Result<Selected, Problem> {
         let Some(hub) = &self.0.hub else {
             // As long as a comparison takes, so that a name cannot be told from a password.
-            self.0.hashing.verify(login.password, None).await?;
+            self.0.hashing.verify(password, None).await?;
             return Err(wrong());
         };
-        let password = login.password.clone();
         let session = self
-            .session(hub, login.name, login.password, false)
+            .session(hub, name, password.clone(), false)
             .await
             .map_err(refused)?;
         let password_hash = self.0.hashing.hash(password).await?;

@@ -117,8 +117,11 @@ impl Accounts {
         };
         let register = Register {
             entry: row.entry,
-            password_hash: row.password_hash,
+            password_hash: Some(row.password_hash),
+            password: None,
             retry_secret,
+            invite: None,
+            cookie: false,
             device: self.0.device.clone(),
         };
         let id = account.id;

@@ -65,6 +65,7 @@ impl Account {
             refused: position.refused,
             cursor: position.cursor.map(|cursor| cursor.feed),
             hub_head: progress.as_ref().and_then(|p| p.head),
+            session_expires_at: row.session_expires_at_ms.map(to_rfc3339),
             last_synced_at: progress
                 .as_ref()
                 .and_then(|p| p.last_synced_ms)
@@ -222,6 +223,7 @@ fn broken(row: &MachineAccount, id: AccountId, why: Problem) -> (AccountStatus, 
         refused: 0,
         cursor: None,
         hub_head: None,
+        session_expires_at: row.session_expires_at_ms.map(to_rfc3339),
         last_synced_at: None,
         last_error: Some(why),
         snapshot_done: None,

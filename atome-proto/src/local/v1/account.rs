@@ -1,8 +1,9 @@
 //! Status, accounts and logins.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use crate::account::{Secret, Visibility};
+use crate::account::{DirectoryEntry, Secret, Visibility};
 use crate::code::Problem;
 use crate::id::AccountId;
 use crate::local::v1::Mode;
@@ -77,6 +78,9 @@ pub struct AccountStatus {
     pub cursor: Option<u64>,
     /// The last number of the hub's feed that is known here.
     pub hub_head: Option<u64>,
+    /// When the session at the hub ends unless it is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_expires_at: Option<String>,
     /// When nothing was pending and nothing behind, the last time.
     pub last_synced_at: Option<String>,
     /// What went wrong last, until it goes right.
@@ -134,6 +138,9 @@ pub struct CreateAccount {
     pub visibility: Visibility,
     /// The password.
     pub password: Secret,
+    /// The invitation, where the hub asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invite: Option<Secret>,
 }
 
 /// An account as its daemon shows it: in `GET /v1/accounts`, and in what creating and login answer.
@@ -160,8 +167,115 @@ pub struct AccountView {
 pub struct Login {
     /// The account's name.
     pub name: String,
-    /// Its password.
+    /// Its password; either this or a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
+    /// A token that the hub's operator made for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Secret>,
+}
+
+/// `POST /v1/accounts/{account}/password`: needs the hub, where the account is registered there.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewPassword {
+    /// The present password.
     pub password: Secret,
+    /// The new one.
+    pub new_password: Secret,
+    /// Whether every other machine is logged out.
+    #[serde(default)]
+    pub revoke_others: bool,
+}
+
+/// `POST /v1/accounts/{account}/delete`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoveAccount {
+    /// The account's password; needed where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
+    /// Only this machine's copy; the hub and other machines keep theirs.
+    #[serde(default)]
+    pub local_only: bool,
+    /// Commits that the hub does not have may be thrown away with that copy.
+    #[serde(default)]
+    pub discard: bool,
+}
+
+/// `POST /v1/accounts/{account}/resolve`: a way out of a registration that the hub did not take.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Resolve {
+    /// The account of that name at the hub is the same person's: its password there. The two become one.
+    Join(Secret),
+    /// Registers again, with these changes.
+    Alter(Alteration),
+}
+
+/// What is changed of an account that is not registered yet.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alteration {
+    /// Another name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Another phone number; an empty text for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// The invitation, where the hub asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invite: Option<Secret>,
+}
+
+/// One line of `GET /v1/sessions`: a session of the account at the hub.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionView {
+    /// Its id.
+    pub id: Uuid,
+    /// The name of the machine.
+    pub device: String,
+    /// When it was opened.
+    pub created_at: String,
+    /// When it was last used, to the hour.
+    pub seen_at: String,
+    /// When it ends unless it is used.
+    pub expires_at: String,
+    /// Whether it is this machine's.
+    pub current: bool,
+}
+
+/// `DELETE /v1/sessions?others=true`: every session of the account has ended but this machine's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revoked {
+    /// How many have ended.
+    pub revoked: u64,
+}
+
+/// Where a directory's answer comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DirectorySource {
+    /// The hub, just now.
+    Hub,
+    /// This machine's copy.
+    Cache,
+}
+
+/// `GET /v1/directory`, a page by folded name, and `GET /v1/directory/lookup`, one entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectoryReply {
+    /// Where it comes from.
+    pub source: DirectorySource,
+    /// The moment of which it is known to be true.
+    pub as_of: String,
+    /// How long ago that is, in milliseconds.
+    pub age_ms: u64,
+    /// The entries.
+    pub entries: Vec<DirectoryEntry>,
+    /// What to give as `after` for the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// What logging out does with commits that the hub does not have.

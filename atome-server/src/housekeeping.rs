@@ -1,0 +1,79 @@
+//! What a hub does by itself, beside its connections: it tells of the directory's changes, heeds what
+//! commands of administration wrote, and takes away what deleted accounts kept.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use atome_proto::directory::DirectoryChange;
+use atome_store::HubError;
+
+use crate::hub::Hub;
+
+/// Changes of the directory that are told; who missed more than these asks for them.
+const CHANGES_TOLD: u32 = 64;
+/// How often it is looked whether another process has written: well within the second that a session
+/// which an operator closed may stand on.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Rows of a deleted account that are taken away in one transaction: a few milliseconds of the writer.
+const PURGED_AT_ONCE: u32 = 2_000;
+/// How long what failed is left alone.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// Keeps house until the hub stops.
+pub async fn keep(hub: &Arc<Hub>) {
+    let work = async { tokio::join!(tell_directory(hub), look_outside(hub)) };
+    tokio::select! {
+        _ = work => {}
+        () = hub.stop.requested() => {}
+    }
+}
+
+/// Reads each change of the directory once, for all connections.
+async fn tell_directory(hub: &Hub) {
+    let mut heads = hub.store.subscribe_directory();
+    loop {
+        heads.mark_unchanged();
+        match last_changes(hub).await {
+            Ok(changes) => {
+                hub.directory.send_replace(changes);
+                if heads.changed().await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => after_failure("the directory's changes are not read", &error).await,
+        }
+    }
+}
+
+async fn last_changes(hub: &Hub) -> Result<Arc<[DirectoryChange]>, HubError> {
+    let (_, head) = hub.store.directory_changes(0, 0).await?;
+    let after = head.saturating_sub(u64::from(CHANGES_TOLD));
+    let (changes, _) = hub.store.directory_changes(after, CHANGES_TOLD).await?;
+    Ok(changes.into())
+}
+
+async fn look_outside(hub: &Hub) {
+    let mut purging = true;
+    loop {
+        let looked = async {
+            hub.store.look_outside().await?;
+            if purging {
+                purging = hub.store.purge(PURGED_AT_ONCE).await?;
+            }
+            Ok::<_, HubError>(())
+        };
+        match looked.await {
+            Ok(()) if purging => tokio::task::yield_now().await,
+            Ok(()) => tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = hub.to_purge.notified() => purging = true,
+            },
+            Err(error) => after_failure("the house is not kept", &error).await,
+        }
+    }
+}
+
+async fn after_failure(what: &str, error: &HubError) {
+    tracing::error!(error = error as &dyn std::error::Error, "{what}");
+    tokio::time::sleep(AFTER_FAILURE).await;
+}
