@@ -41,13 +41,7 @@ pub fn fold(name: &str) -> Result<String, BadName> {
     if name.chars().any(is_unseen) {
         return Err(BadName::Unseen);
     }
-    let folded: String = name
-        .nfd()
-        .default_case_fold()
-        .nfkd()
-        .default_case_fold()
-        .nfkc()
-        .collect();
+    let folded = fold_text(name);
     if folded.is_empty() || folded.chars().nth(NAME_CHARS_MAX).is_some() {
         return Err(BadName::Length);
     }
@@ -61,6 +55,42 @@ pub fn fold(name: &str) -> Result<String, BadName> {
         return Err(BadName::Id);
     }
     Ok(folded)
+}
+
+/// Whether a text is a phone number in the one form that counts: a plus sign, then 7 to 15 digits, the
+/// country code first. Source: ITU-T E.164 (at most 15 digits; no country code begins with 0).
+#[must_use]
+pub fn is_e164(phone: &str) -> bool {
+    phone.strip_prefix('+').is_some_and(|digits| {
+        (7..=15).contains(&digits.len())
+            && !digits.starts_with('0')
+            && digits.bytes().all(|digit| digit.is_ascii_digit())
+    })
+}
+
+/// Folds the beginning of a name, by which names are found; empty, it is that of every name.
+///
+/// # Errors
+///
+/// [`BadName`], where no name can begin so.
+pub fn fold_prefix(prefix: &str) -> Result<String, BadName> {
+    if prefix.chars().nth(NAME_CHARS_MAX).is_some() {
+        return Err(BadName::Length);
+    }
+    let folded = fold_text(prefix);
+    if prefix.chars().chain(folded.chars()).any(is_unseen) {
+        return Err(BadName::Unseen);
+    }
+    Ok(folded)
+}
+
+fn fold_text(text: &str) -> String {
+    text.nfd()
+        .default_case_fold()
+        .nfkd()
+        .default_case_fold()
+        .nfkc()
+        .collect()
 }
 
 /// Characters that a person cannot see, by which one name could pass for another: controls, line and
@@ -81,6 +111,22 @@ fn is_unseen(c: char) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn phone_numbers_have_one_form() {
+        assert!(is_e164("+33123456789") && is_e164("+1234567"));
+        for wrong in [
+            "",
+            "+",
+            "33123456789",
+            "+0123456789",
+            "+123456",
+            "+1234567890123456",
+            "+33 123456",
+        ] {
+            assert!(!is_e164(wrong), "{wrong}");
+        }
+    }
 
     #[test]
     fn one_name_has_one_folding() {
@@ -123,6 +169,18 @@ mod tests {
             fold(&"ﷺ".repeat(NAME_CHARS_MAX)),
             Err(BadName::Length),
             "one character that folds to many"
+        );
+    }
+
+    #[test]
+    fn a_beginning_is_folded_as_names_are() {
+        assert_eq!(fold_prefix("").as_deref(), Ok(""));
+        assert_eq!(fold_prefix("Mary ").as_deref(), Ok("mary "));
+        assert_eq!(fold_prefix("STRAß").as_deref(), Ok("strass"));
+        assert_eq!(fold_prefix("al\u{200b}"), Err(BadName::Unseen));
+        assert_eq!(
+            fold_prefix(&"a".repeat(NAME_CHARS_MAX + 1)),
+            Err(BadName::Length)
         );
     }
 

@@ -21,7 +21,8 @@ use atome_proto::id::{Epoch, HubId, ReplicaId};
 use atome_proto::local::v1::SetMode;
 use atome_proto::runtime::RuntimeDeclaration;
 use atome_proto::sync::v1::{
-    Batch, ClientFrame, Cursor, Digest, HubFrame, Snapshot, SnapshotEnd, Verdict,
+    Batch, CAPABILITY_DIRECTORY, CAPABILITY_ZSTD, ClientFrame, Cursor, Digest, HubFrame, Snapshot,
+    SnapshotEnd, Verdict,
 };
 
 use crate::backoff::Backoff;
@@ -212,6 +213,8 @@ impl StoreJob {
 #[derive(Debug)]
 pub struct Replica {
     declaration: RuntimeDeclaration,
+    /// What it says that it can do, in hello.
+    capabilities: Vec<String>,
     position: Position,
     schedule: SetMode,
     paused: bool,
@@ -234,6 +237,7 @@ impl Replica {
     pub fn new(declaration: &RuntimeDeclaration, position: Position, seed: u64) -> Self {
         Self {
             declaration: declaration.for_hub(),
+            capabilities: vec![CAPABILITY_ZSTD.to_owned()],
             position,
             schedule: SetMode::default(),
             paused: false,
@@ -248,6 +252,13 @@ impl Replica {
             effects: VecDeque::new(),
             status: status::Status::default(),
         }
+    }
+
+    /// The same, whose machine wants to hear of changes of the directory.
+    #[must_use]
+    pub fn hearing_directory(mut self) -> Self {
+        self.capabilities.push(CAPABILITY_DIRECTORY.to_owned());
+        self
     }
 
     /// Takes an input; effects may follow.

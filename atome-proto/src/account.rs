@@ -10,6 +10,8 @@ use crate::id::AccountId;
 /// A text that must not be seen: a password, a hash, a token. It can be sent, and not printed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(inline, extend("format" = "password")))]
 pub struct Secret(pub String);
 
 impl fmt::Debug for Secret {
@@ -21,6 +23,7 @@ impl fmt::Debug for Secret {
 /// Whether an account stands in the public directory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Visibility {
     /// Listed.
     #[default]
@@ -31,13 +34,16 @@ pub enum Visibility {
 
 /// An account's public identity: what a directory may hold, and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DirectoryEntry {
     /// The account.
     pub user_id: AccountId,
     /// Its name, as it was first written.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 64)))]
     pub username: String,
     /// Its phone number (E.164), if it gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::schema::PHONE)))]
     pub phone: Option<String>,
     /// Whether it is listed.
     pub visibility: Visibility,
@@ -48,16 +54,21 @@ pub struct DirectoryEntry {
 /// Sent again after a lost answer, with the same id and retry secret, it gets the same answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("oneOf" = crate::schema::one_text("passwordHash", "password"))))]
 pub struct Register {
     /// Who.
     pub entry: DirectoryEntry,
     /// The argon2id hash of the password in PHC form: what a daemon sends, which keeps no password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::schema::PHC)))]
     pub password_hash: Option<Secret>,
-    /// The password itself, from a client that cannot hash; instead of the hash.
+    /// The password itself, 1 to 1024 bytes, from a client that cannot hash; instead of the hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1024)))]
     pub password: Option<Secret>,
     /// 256 random bits, hexadecimal, made with the account: shows that a repetition is one.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::schema::SECRET)))]
     pub retry_secret: Secret,
     /// The invitation, where the hub asks for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,8 +87,10 @@ fn is_false(flag: &bool) -> bool {
 /// `POST /api/v1/auth/login`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Login {
     /// The account's name.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 64)))]
     pub username: String,
     /// Its password.
     pub password: Secret,
@@ -91,6 +104,7 @@ pub struct Login {
 /// What registration and login answer: a session of this machine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Session {
     /// Whose.
     pub entry: DirectoryEntry,
@@ -103,6 +117,7 @@ pub struct Session {
 /// `GET /api/v1/auth/me`, and what registration and login answer with a cookie: whose session it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Me {
     /// Whose.
     pub entry: DirectoryEntry,
@@ -113,6 +128,7 @@ pub struct Me {
 /// One session in `GET /api/v1/auth/sessions`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionInfo {
     /// Its id; never its token.
     pub id: Uuid,
@@ -130,22 +146,35 @@ pub struct SessionInfo {
 
 /// `GET /api/v1/auth/sessions`: every session of the account that asks, the newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sessions {
     /// The sessions.
     pub sessions: Vec<SessionInfo>,
 }
 
+/// `DELETE /api/v1/auth/sessions`: what became of every session but the one that asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SessionsClosed {
+    /// How many were closed.
+    pub closed: u64,
+}
+
 /// `POST /api/v1/auth/password`: another password for the account of the session that asks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("oneOf" = crate::schema::one_text("newPasswordHash", "newPassword"))))]
 pub struct ChangePassword {
     /// The present password.
     pub password: Secret,
     /// The argon2id hash of the new one, in PHC form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::schema::PHC)))]
     pub new_password_hash: Option<Secret>,
-    /// The new one itself, from a client that cannot hash; instead of the hash.
+    /// The new one itself, 1 to 1024 bytes, from a client that cannot hash; instead of the hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1024)))]
     pub new_password: Option<Secret>,
     /// Whether every other session of the account ends.
     #[serde(default)]
@@ -155,10 +184,12 @@ pub struct ChangePassword {
 /// `POST /api/v1/auth/delete`: the account is deleted, everywhere and for good.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeleteAccount {
     /// Which account; with the name, so that neither is deleted for the other.
     pub user_id: AccountId,
     /// Its name.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 64)))]
     pub username: String,
     /// Its password.
     pub password: Secret,
@@ -167,6 +198,7 @@ pub struct DeleteAccount {
 /// `GET /api/v1/server`: what a hub says of itself to anyone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Server {
     /// The program's name.
     pub name: String,

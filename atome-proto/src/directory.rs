@@ -9,6 +9,7 @@ use crate::id::{AccountId, Epoch, HubId};
 
 /// `GET /api/v1/directory`: listed accounts by folded name, a page of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DirectoryPage {
     /// The entries.
     pub entries: Vec<DirectoryEntry>,
@@ -19,6 +20,7 @@ pub struct DirectoryPage {
 
 /// `GET /api/v1/directory/changes`: what changed after a number, a page of it, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DirectoryChanges {
     /// The hub whose directory it is.
     pub hub: HubId,
@@ -32,6 +34,7 @@ pub struct DirectoryChanges {
 
 /// One change of the directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DirectoryChange {
     /// Its number: the directory cursor of whoever has applied it.
     pub number: u64,
@@ -42,6 +45,7 @@ pub struct DirectoryChange {
 /// What can change in the directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum DirectoryEvent {
     /// An account is listed, with this entry.
     Created(DirectoryEntry),

@@ -14,6 +14,8 @@ pub mod id;
 pub mod limit;
 pub mod local;
 pub mod runtime;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod seed;
 pub mod stamp;
 pub mod state;

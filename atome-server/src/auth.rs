@@ -1,26 +1,23 @@
-//! Accounts and sessions over HTTP: who is it, and may they come in?
+//! Who is it, and may they come in? Sessions by token or cookie, accounts by name and password.
 //!
 //! Passwords, hashes and tokens pass through here and stay out of logs and answers.
 
-mod login;
-mod register;
-mod token;
+pub mod cookie;
+pub mod credentials;
+pub(crate) mod token;
 
-use atome_proto::account::Me;
+use atome_proto::account::{DirectoryEntry, Me};
 use atome_proto::{Code, Problem};
 use atome_store::hub::SessionRecord;
 use atome_store::{Fault, HubError, HubStore};
-use hyper::header::{AUTHORIZATION, HeaderMap};
-use hyper::{Request, StatusCode};
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, SET_COOKIE};
 
-use crate::http::{Answer, empty_reply, json_reply};
+use self::token::Minted;
+use crate::http::reply::{self, Answer, Reply};
+use crate::http::route::bad_request;
 use crate::hub::{Hub, wall_ms};
+use crate::listen::Place;
 
-pub use self::login::login;
-pub use self::register::register;
-
-/// Longest name of a machine, in bytes: it is shown in a list.
-const DEVICE_LEN_MAX: usize = 128;
 /// When to try again where the hub's disk is full, in milliseconds: somebody has to free space.
 const LOW_SPACE_RETRY_MS: u64 = 60_000;
 
@@ -30,64 +27,54 @@ pub struct Known {
     pub session: SessionRecord,
     /// The hash of its token.
     pub token_hash: [u8; 32],
+    /// Whether a cookie brought the token, which a browser sends by itself.
+    pub by_cookie: bool,
 }
 
-/// `GET /api/v1/auth/me`: whose session is it?
+/// The session that a request names, which makes its connection one that is known.
 ///
 /// # Errors
 ///
-/// `auth_required` without a session that stands.
-pub async fn me<B>(hub: &Hub, request: &Request<B>) -> Answer {
-    let session = session_of(hub, request.headers()).await?.session;
-    let account = hub
-        .store
-        .account(session.account)
-        .await
-        .map_err(store_problem)?
-        .ok_or_else(no_session)?;
-    let me = Me {
-        entry: account.entry,
-        expires_at_ms: session.expires_at_ms,
+/// `auth_required` where it names none, or one that does not stand; `account_deleted`; `bad_request`
+/// where it names two.
+pub async fn session_of(hub: &Hub, place: &Place, headers: &HeaderMap) -> Result<Known, Problem> {
+    let name = cookie::name(hub.config.tls.is_some());
+    let (bearer, cookie) = (bearer(headers)?, cookie::read(headers, name)?);
+    let token = match (bearer, cookie) {
+        (Some(bearer), Some(cookie)) if bearer != cookie => {
+            return Err(
+                bad_request("the bearer token and the cookie are different sessions")
+                    .hint("send one of them"),
+            );
+        }
+        (Some(token), _) | (None, Some(token)) => token,
+        (None, None) => return Err(no_session()),
     };
-    json_reply(StatusCode::OK, &me)
+    let mut known = session_by_token(hub, place, token).await?;
+    known.by_cookie = bearer.is_none();
+    Ok(known)
 }
 
-/// `POST /api/v1/auth/logout`: ends the session that asks.
-///
-/// # Errors
-///
-/// `auth_required` without a session that stands.
-pub async fn logout<B>(hub: &Hub, request: &Request<B>) -> Answer {
-    let session = session_of(hub, request.headers()).await?.session;
-    hub.store
-        .close_session(session.account, session.session)
-        .await
-        .map_err(store_problem)?;
-    tracing::info!(account = %session.account, "a session was closed");
-    Ok(empty_reply())
-}
-
-/// The session that a request names by `Authorization: Bearer`.
-///
-/// # Errors
-///
-/// `auth_required` where it names none, or one that does not stand.
-pub async fn session_of(hub: &Hub, headers: &HeaderMap) -> Result<Known, Problem> {
-    let token = bearer(headers).ok_or_else(no_session)?;
-    session_by_token(hub, token).await
+/// Whether a request names a session, standing or not.
+#[must_use]
+pub fn names_session(hub: &Hub, headers: &HeaderMap) -> bool {
+    let name = cookie::name(hub.config.tls.is_some());
+    headers.contains_key(AUTHORIZATION) || !matches!(cookie::read(headers, name), Ok(None))
 }
 
 /// The session of a token; being asked for makes it live on.
 ///
 /// # Errors
 ///
-/// `auth_required` where there is none that stands.
-pub async fn session_by_token(hub: &Hub, token: &str) -> Result<Known, Problem> {
+/// `auth_required` where there is none that stands; `account_deleted`.
+pub async fn session_by_token(hub: &Hub, place: &Place, token: &str) -> Result<Known, Problem> {
     let token_hash = token::hash(token).ok_or_else(no_session)?;
     let session = session_by_hash(&*hub.store, token_hash).await?;
+    place.become_known();
     Ok(Known {
         session,
         token_hash,
+        by_cookie: false,
     })
 }
 
@@ -107,15 +94,59 @@ pub async fn session_by_hash(
         .ok_or_else(no_session)
 }
 
-/// The token in `Authorization: Bearer`, if there is that header.
-#[must_use]
-pub fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
+/// The token in `Authorization: Bearer`, if there is that header; of another scheme it is no token.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(bad_request("there are two headers Authorization"));
+    }
+    let parts = value.to_str().ok().and_then(|text| text.split_once(' '));
+    Ok(Some(match parts {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => token.trim(),
+        _ => "",
+    }))
 }
 
-fn no_session() -> Problem {
+/// The answer with a session that was opened: its token, or a cookie with it.
+///
+/// # Errors
+///
+/// `internal` where it cannot be written, which is a defect.
+pub(crate) fn session_reply(
+    hub: &Hub,
+    minted: Minted,
+    entry: DirectoryEntry,
+    as_cookie: bool,
+) -> Answer {
+    let session = minted.reply(entry);
+    if !as_cookie {
+        return reply::json(&session);
+    }
+    let me = Me {
+        entry: session.entry,
+        expires_at_ms: session.expires_at_ms,
+    };
+    let name = cookie::name(hub.config.tls.is_some());
+    let life_s = hub.session_life_ms() / 1_000;
+    let answer = reply::json(&me)?;
+    Ok(with_cookie(
+        answer,
+        cookie::set(name, &session.token.0, life_s),
+    ))
+}
+
+/// An answer that sets a cookie.
+pub(crate) fn with_cookie(mut reply: Reply, cookie: Option<HeaderValue>) -> Reply {
+    if let Some(cookie) = cookie {
+        reply.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    reply
+}
+
+pub(crate) fn no_session() -> Problem {
     Problem::new(
         Code::AuthRequired,
         "there is no session, or it is over; your data stays where it is",
@@ -173,13 +204,4 @@ pub(crate) fn internal(what: &str, error: &dyn std::error::Error) -> Problem {
     }
     tracing::error!(error = %causes, "{what}");
     Problem::new(Code::Internal, "the hub failed; its log says why").retry_after_ms(5_000)
-}
-
-/// The name of a machine as it is kept: shortened where it is too long, without controls.
-fn device(name: &str) -> String {
-    let mut kept: String = name.chars().filter(|c| !c.is_control()).collect();
-    while kept.len() > DEVICE_LEN_MAX {
-        kept.pop();
-    }
-    kept
 }

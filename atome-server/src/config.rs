@@ -90,6 +90,8 @@ pub struct TlsFiles {
 pub struct Accounts {
     /// Who may register.
     pub registration: Registration,
+    /// Registrations that one source may send in an hour.
+    pub registrations_per_hour: u32,
     /// How long a session lives without being used.
     pub session_life: Duration,
     /// Password hashes computed at once; 0 for as many as there are processors.
@@ -103,6 +105,8 @@ pub struct Accounts {
 pub enum Registration {
     /// Everyone.
     Open,
+    /// Whoever has an invitation.
+    Invite,
     /// Nobody.
     Closed,
 }
@@ -113,6 +117,7 @@ impl Registration {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Invite => "invite",
             Self::Closed => "closed",
         }
     }
@@ -123,6 +128,10 @@ impl Registration {
 pub struct Limits {
     /// Connections that stand at once; more wait until one ends.
     pub connections_max: usize,
+    /// Connections of one source that stand at once before a session is shown on them.
+    pub unknown_per_source_max: usize,
+    /// Questions to the directory that one account may ask in a minute.
+    pub directory_per_minute: u32,
     /// Time for the TLS handshake, and for authentication of a WebSocket.
     pub handshake_timeout: Duration,
     /// Time for the head of a request, and again for its body.

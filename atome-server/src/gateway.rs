@@ -8,21 +8,19 @@ mod door;
 mod driver;
 mod socket;
 
-use std::sync::Arc;
-
 use atome_proto::sync::v1::SUBPROTOCOL;
 use atome_proto::{Code, Problem};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use hyper::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
 use crate::auth;
-use crate::http::{Answer, Reply};
-use crate::hub::Hub;
-use crate::listen::Place;
+use crate::http::ask::Ask;
+use crate::http::origin;
+use crate::http::reply::{Answer, Reply};
 
 use self::socket::Socket;
 
@@ -31,15 +29,27 @@ use self::socket::Socket;
 /// # Errors
 ///
 /// `bad_request` where it is no upgrade, `unsupported` where the client does not offer our
-/// subprotocol, `auth_required` where it names a session that does not stand, `stopping`.
-pub async fn upgrade(hub: Arc<Hub>, place: Place, mut request: Request<Incoming>) -> Answer {
+/// subprotocol, `auth_required` where it names a session that does not stand, `not_allowed` where a
+/// browser sends it for another site, `stopping`.
+pub async fn upgrade(ask: Ask) -> Answer {
+    let Ask {
+        hub,
+        place,
+        mut request,
+        ..
+    } = ask;
     if hub.stop.is_requested() {
         return Err(Problem::new(Code::Stopping, "the hub is stopping")
             .retry_after_ms(driver::come_back_ms(&hub)));
     }
     let reply = switch(&request)?;
-    let known = if request.headers().contains_key(AUTHORIZATION) {
-        Some(auth::session_of(&hub, request.headers()).await?)
+    let headers = request.headers();
+    let known = if auth::names_session(&hub, headers) {
+        let known = auth::session_of(&hub, &place, headers).await?;
+        if known.by_cookie {
+            origin::check(headers, hub.config.tls.is_some())?;
+        }
+        Some(known)
     } else {
         None
     };

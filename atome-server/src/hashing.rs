@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use argon2::password_hash::PasswordHash;
+use argon2::password_hash::{PasswordHash, PasswordHasher, SaltString};
 use argon2::{Algorithm, Argon2, Params, PasswordVerifier, Version};
 use atome_proto::account::Secret;
 use tokio::sync::{Semaphore, TryAcquireError};
@@ -18,6 +18,8 @@ pub const MEMORY_KIB_MAX: u32 = 262_144;
 pub const PASSES_MIN: u32 = 2;
 /// Most passes, so that one login cannot hold a processor for long.
 pub const PASSES_MAX: u32 = 10;
+/// Longest password, in bytes: long enough for any phrase, short enough to hash at once.
+pub const PASSWORD_LEN_MAX: usize = 1024;
 /// Most lanes.
 pub const LANES_MAX: u32 = 16;
 /// Fewest bytes of salt and of output.
@@ -93,18 +95,18 @@ pub fn check_phc(text: &str) -> Result<(), BadHash> {
     Ok(())
 }
 
-/// Why a password was not compared.
+/// Why no hash was computed.
 #[derive(Debug, thiserror::Error)]
-pub enum VerifyError {
+pub enum HashingError {
     /// Too many hashes wait.
     #[error("too many logins are waiting")]
     Busy,
-    /// The task was lost, or the stored hash cannot be computed.
-    #[error("a password could not be compared: {0}")]
+    /// The task was lost, or the hash cannot be computed.
+    #[error("a password hash could not be computed: {0}")]
     Failed(String),
 }
 
-/// The place where passwords are compared, so many at once and so many waiting.
+/// The place where passwords are hashed and compared, so many at once and so many waiting.
 #[derive(Debug)]
 pub struct Hashing {
     admitted: Arc<Semaphore>,
@@ -139,46 +141,85 @@ impl Hashing {
     ///
     /// # Errors
     ///
-    /// [`VerifyError`].
+    /// [`HashingError`].
     ///
     /// # Cancel safety
     ///
     /// Safe: a comparison that has begun runs to its end and keeps its place until then.
-    pub async fn verify(&self, password: Secret, phc: Option<String>) -> Result<bool, VerifyError> {
-        let failed = |error: &dyn std::fmt::Display| VerifyError::Failed(error.to_string());
+    pub async fn verify(
+        &self,
+        password: Secret,
+        phc: Option<String>,
+    ) -> Result<bool, HashingError> {
+        let kib = phc.as_deref().map_or(MEMORY_KIB_MIN, memory_kib);
+        self.compute(kib, move || compare(&password, phc.as_deref()))
+            .await
+    }
+
+    /// Computes the hash of a new password, in PHC form.
+    ///
+    /// # Errors
+    ///
+    /// [`HashingError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Self::verify`].
+    pub async fn hash(&self, password: Secret) -> Result<String, HashingError> {
+        self.compute(MEMORY_KIB_MIN, move || hash(&password)).await
+    }
+
+    async fn compute<T: Send + 'static>(
+        &self,
+        kib: u32,
+        work: impl FnOnce() -> Result<T, argon2::password_hash::Error> + Send + 'static,
+    ) -> Result<T, HashingError> {
+        let failed = |error: &dyn std::fmt::Display| HashingError::Failed(error.to_string());
         let admitted = match Arc::clone(&self.admitted).try_acquire_owned() {
             Ok(permit) => permit,
-            Err(TryAcquireError::NoPermits) => return Err(VerifyError::Busy),
+            Err(TryAcquireError::NoPermits) => return Err(HashingError::Busy),
             Err(error @ TryAcquireError::Closed) => return Err(failed(&error)),
         };
-        let mib = phc.as_deref().map_or(MEMORY_KIB_MIN, memory_kib) >> 10;
         let memory = Arc::clone(&self.memory_mib)
-            .acquire_many_owned(mib.min(self.memory_mib_max))
+            .acquire_many_owned((kib >> 10).min(self.memory_mib_max))
             .await
             .map_err(|error| failed(&error))?;
         let processor = Arc::clone(&self.processors)
             .acquire_owned()
             .await
             .map_err(|error| failed(&error))?;
-        let compared = tokio::task::spawn_blocking(move || {
-            let answer = compare(&password, phc.as_deref());
+        let computed = tokio::task::spawn_blocking(move || {
+            let answer = work();
             drop((admitted, memory, processor));
             answer
         });
-        compared
+        computed
             .await
             .map_err(|error| failed(&error))?
             .map_err(|error| failed(&error))
     }
 }
 
+/// Argon2id as the daemon computes it.
+fn argon2id() -> Result<Argon2<'static>, argon2::password_hash::Error> {
+    let params = Params::new(MEMORY_KIB_MIN, PASSES_MIN, 1, Some(32))?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+fn hash(password: &Secret) -> Result<String, argon2::password_hash::Error> {
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).map_err(|_| argon2::password_hash::Error::Crypto)?;
+    let salt = SaltString::encode_b64(&salt)?;
+    let hash = argon2id()?.hash_password(password.0.as_bytes(), &salt)?;
+    Ok(hash.to_string())
+}
+
 fn compare(password: &Secret, phc: Option<&str>) -> Result<bool, argon2::password_hash::Error> {
     use argon2::password_hash::Error;
 
     let Some(phc) = phc else {
-        let params = Params::new(MEMORY_KIB_MIN, PASSES_MIN, 1, Some(32))?;
         let mut output = [0; 32];
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into(
+        argon2id()?.hash_password_into(
             password.0.as_bytes(),
             b"nobody has this name",
             &mut output,
@@ -239,6 +280,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_new_hash_is_one_that_is_taken() {
+        let hashing = Hashing::new(1, 0);
+        let secret = |text: &str| Secret(text.to_owned());
+        let phc = hashing.hash(secret("swordfish")).await.unwrap();
+        assert!(check_phc(&phc).is_ok(), "{phc}");
+        let verify = |text: &str| hashing.verify(secret(text), Some(phc.clone()));
+        assert!(verify("swordfish").await.unwrap());
+        assert!(!verify("swordfisch").await.unwrap());
+    }
+
+    #[tokio::test]
     async fn a_full_queue_is_busy() {
         let hashing = Hashing::new(1, 0);
         let secret = || Secret("x".to_owned());
@@ -247,7 +299,7 @@ mod tests {
             hashing.verify(secret(), None)
         );
         assert!(!one.unwrap());
-        assert!(matches!(two, Err(VerifyError::Busy)));
+        assert!(matches!(two, Err(HashingError::Busy)));
         assert!(!hashing.verify(secret(), None).await.unwrap());
     }
 }

@@ -7,10 +7,15 @@ use atome_engine::clock::Now;
 use atome_engine::session::Identity;
 use atome_proto::directory::DirectoryChange;
 use atome_store::{HubError, HubStore};
+use bytes::Bytes;
 use tokio::sync::{Notify, Semaphore, watch};
 
+use crate::auth::cookie;
 use crate::config::Config;
+use crate::guard::Guard;
 use crate::hashing::Hashing;
+use crate::http::openapi;
+use crate::source::Strangers;
 use crate::stop::Stop;
 
 /// The hub: its configuration, its store, the place where passwords are compared.
@@ -19,8 +24,12 @@ pub struct Hub {
     pub config: Config,
     /// What it keeps.
     pub store: Arc<dyn HubStore>,
-    /// Where passwords are compared.
+    /// Where passwords are hashed and compared.
     pub hashing: Hashing,
+    /// Who comes too often.
+    pub guard: Guard,
+    /// The description of its HTTP interface, in JSON.
+    pub openapi: Bytes,
     /// Which hub it is, and which life of its database.
     pub identity: Identity,
     /// The last changes of the directory, in order.
@@ -29,6 +38,8 @@ pub struct Hub {
     pub to_purge: Notify,
     /// Places for connections.
     pub places: Arc<Semaphore>,
+    /// Places for those that have shown no session yet.
+    pub strangers: Arc<Strangers>,
     /// Whether it is stopping.
     pub stop: Stop,
     started: Instant,
@@ -49,10 +60,15 @@ impl Hub {
         let accounts = &config.accounts;
         let hashing = Hashing::new(accounts.hashes_at_once, accounts.hashes_waiting_max);
         let places = Arc::new(Semaphore::new(config.limits.connections_max));
+        let strangers = Strangers::new(config.limits.unknown_per_source_max);
+        let openapi = openapi::document(cookie::name(config.tls.is_some()));
         Ok(Self {
+            guard: Guard::new(&config),
             config,
             store,
             hashing,
+            openapi: openapi.to_string().into(),
+            strangers,
             identity,
             directory: watch::Sender::new([].into()),
             to_purge: Notify::new(),
@@ -93,6 +109,6 @@ pub fn wall_ms() -> u64 {
         .map_or(0, whole_ms)
 }
 
-fn whole_ms(duration: std::time::Duration) -> u64 {
+pub(crate) fn whole_ms(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -5,10 +5,12 @@
 //! engine, what is kept by the store.
 
 pub mod admin;
+pub mod api;
 pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod gateway;
+pub mod guard;
 pub mod hashing;
 pub mod housekeeping;
 pub mod http;
@@ -16,6 +18,7 @@ pub mod hub;
 pub mod listen;
 pub mod log;
 pub mod run;
+pub mod source;
 pub mod stop;
 pub mod tls;
 pub mod watchdog;

@@ -13,11 +13,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
 
 use crate::http;
 use crate::hub::Hub;
+use crate::source::{Source, Stranger};
 
 /// Most bytes of a request's head: room for a token and what proxies add.
 const HEAD_LEN_MAX: usize = 16 << 10;
@@ -32,8 +33,22 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
 #[derive(Clone, Debug)]
 pub struct Place {
     _permit: Arc<OwnedSemaphorePermit>,
+    stranger: Arc<Stranger>,
     /// The address at the other end.
     pub peer: SocketAddr,
+}
+
+impl Place {
+    /// Where the connection comes from, as far as limits count.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        self.stranger.source()
+    }
+
+    /// A session was shown on the connection: it takes no place of a stranger any more.
+    pub fn become_known(&self) {
+        self.stranger.leave();
+    }
 }
 
 /// Lets this process have as many files as connections need, as far as the system allows it.
@@ -74,7 +89,7 @@ pub async fn accept(listener: TcpListener, hub: &Arc<Hub>, tls: Option<&TlsAccep
         was_full = is_full;
         let accepted = tokio::select! {
             () = hub.stop.requested() => return,
-            accepted = accept_one(&listener, &hub.places) => accepted,
+            accepted = accept_one(&listener, hub) => accepted,
         };
         match accepted {
             Ok((stream, place)) => {
@@ -99,17 +114,15 @@ pub async fn drain(hub: &Hub) {
     }
 }
 
-async fn accept_one(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, Place)> {
-    let permit = Arc::clone(places)
+async fn accept_one(listener: &TcpListener, hub: &Hub) -> io::Result<(TcpStream, Place)> {
+    let permit = Arc::clone(&hub.places)
         .acquire_owned()
         .await
         .map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
     let place = Place {
         _permit: Arc::new(permit),
+        stranger: Arc::new(Stranger::new(&hub.strangers, peer.ip())),
         peer,
     };
     Ok((stream, place))
@@ -120,10 +133,18 @@ async fn handle(stream: TcpStream, place: Place, hub: Arc<Hub>, tls: Option<TlsA
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "small packets cannot be sent at once");
     }
+    let limit = hub.config.limits.handshake_timeout;
+    let entered = tokio::select! {
+        () = hub.stop.requested() => return,
+        entered = tokio::time::timeout(limit, place.stranger.enter()) => entered,
+    };
+    if entered.is_err() {
+        tracing::debug!(%peer, "too many connections of its source show no session");
+        return;
+    }
     let Some(tls) = tls else {
         return serve_http(stream, place, hub).await;
     };
-    let limit = hub.config.limits.handshake_timeout;
     let shaken = tokio::select! {
         () = hub.stop.requested() => return,
         shaken = tokio::time::timeout(limit, tls.accept(stream)) => shaken,

@@ -19,6 +19,6 @@ mod writer;
 
 pub use error::{Fault, HubError, OpenError, StoreError};
 pub use hub::{HubDb, HubStore, SqliteHub};
-pub use machine::{MachineDb, MachineStore};
+pub use machine::{MachineDb, MachineStore, MachineView};
 pub use replica::{ReplicaDb, ReplicaStore};
 pub use sqlite::Durability;

@@ -1,20 +1,23 @@
 //! The accounts of this machine: each with its store and its sync driver.
 //!
-//! Step 4 of the way of a write. Owns who may use which account, making accounts, logging in and out,
-//! and the registrations that wait for the hub.
+//! Step 4 of the way of a write. Owns who may use which account, making and removing accounts, logging in
+//! and out, the copy of the directory, and whatever of it waits for the hub.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use atome_proto::account::{Secret, Session};
 use atome_proto::runtime::RuntimeDeclaration;
 use atome_proto::{AccountId, Code, Problem};
-use atome_store::machine::MachineAccount;
-use atome_store::{Durability, Fault, MachineStore, OpenError, ReplicaStore, StoreError};
+use atome_store::machine::{MachineAccount, SessionTerm};
+use atome_store::{
+    Durability, MachineDb, MachineStore, MachineView, OpenError, ReplicaStore, StoreError,
+};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use crate::config::{self, AccessRule, Config};
+use crate::config::{self, AccessRule, Config, DirectoryMode};
 use crate::hashing::Hashing;
 use crate::hub_client::HubClient;
 use crate::secrets::{SecretError, Secrets, private_folder};
@@ -22,16 +25,28 @@ use crate::stop::Stop;
 use crate::store_problem::{open_problem, problem};
 use crate::sync::dial::{Dialer, TrustError};
 use crate::sync::driver::{Parts, driver};
+use crate::sync::news::News;
 use crate::sync::{Handle, stopping};
 use crate::{clock, random};
 
 mod create;
+mod directory;
+mod health;
+mod join;
+mod keeper;
 mod login;
 mod logout;
+mod password;
 mod registrar;
+mod removal;
+mod resolve;
+mod revocations;
 mod select;
+mod sessions;
 mod state;
+mod token;
 
+pub use directory::Wanted;
 pub use registrar::Registration;
 pub use select::Selected;
 
@@ -85,6 +100,8 @@ struct Inner {
     secrets: Secrets,
     hashing: Hashing,
     hub: Option<HubClient>,
+    directory: DirectoryMode,
+    news: Arc<News>,
     access: Vec<AccessRule>,
     device: String,
     durability: Durability,
@@ -93,7 +110,8 @@ struct Inner {
     slots: Mutex<BTreeMap<AccountId, Slot>>,
     /// Accounts are made one at a time, so that none is opened twice.
     making: tokio::sync::Mutex<()>,
-    register_now: Notify,
+    /// Heard when the keeper has something to do.
+    keep_now: Notify,
     tasks: Mutex<JoinSet<()>>,
     stop: Stop,
 }
@@ -125,6 +143,8 @@ impl Accounts {
             secrets: Secrets::open(&config.state_dir, config.credentials_dir.clone())?,
             hashing: Hashing::default(),
             hub,
+            directory: config.directory,
+            news: Arc::default(),
             access: config.access.clone(),
             device: config.device.clone(),
             durability,
@@ -132,10 +152,14 @@ impl Accounts {
             declaration,
             slots: Mutex::default(),
             making: tokio::sync::Mutex::default(),
-            register_now: Notify::new(),
+            keep_now: Notify::new(),
             tasks: Mutex::default(),
             stop,
         }));
+        accounts.finish_what_was_begun().await?;
+        if config.directory == DirectoryMode::None {
+            accounts.write(MachineDb::clear_directory).await?;
+        }
         for row in accounts.rows().await? {
             if let Err(problem) = accounts.start(&row).await {
                 let account = row.entry.user_id;
@@ -143,32 +167,55 @@ impl Accounts {
                 accounts.slots().insert(account, Slot::Broken(problem));
             }
         }
-        accounts.start_registrar();
+        accounts.start_keeper();
         Ok(accounts)
     }
 
     /// Whether the machine store answers, be it only with what is wrong with its disk: a new start
     /// brings back a store that has stopped, and mends no disk.
     pub async fn answer(&self) -> bool {
-        match self.0.machine.accounts().await {
+        match self.rows().await {
             Ok(_) => true,
-            Err(error) => {
-                tracing::error!(%error, "the machine store does not answer the watchdog");
-                !matches!(error, StoreError::Fault(Fault::Stopped))
+            Err(problem) => {
+                tracing::error!(%problem, "the machine store does not answer the watchdog");
+                problem.code != Code::Stopping
             }
         }
     }
 
     /// The accounts that this machine keeps, by name.
     async fn rows(&self) -> Result<Vec<MachineAccount>, Problem> {
-        self.0.machine.accounts().await.map_err(|e| problem(&e))
+        self.read(|view| view.accounts()).await
+    }
+
+    /// Reads the machine store.
+    async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(MachineView<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let answer = self.0.machine.read(question).await;
+        answer.map_err(|e| problem(&e))
+    }
+
+    /// Writes to the machine store.
+    async fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&mut MachineDb) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let written = self.0.machine.write(write).await;
+        written.map_err(|e| problem(&e))
+    }
+
+    /// The folder of an account.
+    fn folder(&self, id: AccountId) -> PathBuf {
+        self.0.state_dir.join("accounts").join(id.to_string())
     }
 
     /// Opens an account's store and starts its driver.
     async fn start(&self, row: &MachineAccount) -> Result<Account, Problem> {
         let inner = &self.0;
         let id = row.entry.user_id;
-        let folder = inner.state_dir.join("accounts").join(id.to_string());
+        let folder = self.folder(id);
         private_folder(&folder).map_err(|error| {
             let message = format!("{} cannot be made: {error}", folder.display());
             Problem::new(Code::Internal, message)
@@ -191,6 +238,8 @@ impl Accounts {
                     dialer: hub.dialer().clone(),
                     secrets: inner.secrets.clone(),
                     declaration: inner.declaration.clone(),
+                    news: Arc::clone(&inner.news),
+                    hears_directory: inner.directory == DirectoryMode::All,
                     stop: inner.stop.clone(),
                 })
                 .await?;
@@ -241,23 +290,50 @@ impl Accounts {
         }
     }
 
-    /// Keeps a token that the hub gave, durable before anything is told of it.
-    async fn keep_token(
+    /// Stops an account: its driver says goodbye, its store is closed.
+    async fn stop(&self, id: AccountId) {
+        let slot = self.slots().remove(&id);
+        if let Some(Slot::Open(account)) = slot {
+            if let Some(sync) = &account.sync {
+                sync.end().await;
+            }
+            account.store.close().await;
+        }
+    }
+
+    /// A secret that is kept under a name.
+    async fn secret(&self, name: String) -> Result<Option<Secret>, Problem> {
+        self.with_secrets(move |secrets| secrets.token(&name)).await
+    }
+
+    /// Carries something out on the secrets, which may block.
+    async fn with_secrets<T: Send + 'static>(
         &self,
-        id: AccountId,
-        session: atome_proto::account::Session,
-    ) -> Result<(), Problem> {
+        work: impl FnOnce(&Secrets) -> Result<T, SecretError> + Send + 'static,
+    ) -> Result<T, Problem> {
         let secrets = self.0.secrets.clone();
-        tokio::task::spawn_blocking(move || secrets.keep(id, &session.token))
+        tokio::task::spawn_blocking(move || work(&secrets))
             .await
             .map_err(|_| stopping())?
-            .map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
-        let expires = Some(session.expires_at_ms);
-        self.0
-            .machine
-            .set_session_expiry(id, expires)
+            .map_err(|error| Problem::new(Code::Internal, error.to_string()))
+    }
+
+    /// Keeps the token of a session that the hub opened, durable before anything is told of it.
+    async fn keep_token(&self, id: AccountId, token: Secret) -> Result<(), Problem> {
+        self.with_secrets(move |secrets| secrets.keep(&id.to_string(), &token))
             .await
-            .map_err(|e| problem(&e))
+    }
+
+    /// Takes over a session that the hub opened: its token, its end, and its driver goes on with it.
+    async fn take_session(&self, account: &Account, session: Session) -> Result<(), Problem> {
+        let id = account.id;
+        let term = SessionTerm::used(session.expires_at_ms, Self::wall_ms());
+        self.keep_token(id, session.token).await?;
+        self.write(move |db| db.set_session(id, Some(term))).await?;
+        if let Some(sync) = &account.sync {
+            sync.token_changed().await?;
+        }
+        Ok(())
     }
 
     /// Milliseconds since 1970.

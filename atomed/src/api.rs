@@ -25,6 +25,7 @@ mod accounts;
 mod atomes;
 mod body;
 mod commits;
+mod directory;
 mod filter;
 mod list;
 mod metrics;

@@ -67,6 +67,18 @@ pub struct Remote {
     pub proxy: Option<Proxy>,
 }
 
+/// What a machine keeps of the hub's public directory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DirectoryMode {
+    /// All of it.
+    #[default]
+    All,
+    /// What was looked up here.
+    Contacts,
+    /// Nothing.
+    None,
+}
+
 /// The configuration, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -82,6 +94,8 @@ pub struct Config {
     pub socket: Option<PathBuf>,
     /// The hub; absent in full offline mode.
     pub remote: Option<Remote>,
+    /// What is kept here of the hub's directory.
+    pub directory: DirectoryMode,
     /// Unix users tied to accounts for good.
     pub access: Vec<AccessRule>,
     /// The name of this machine in a hub's list of sessions.

@@ -1,27 +1,44 @@
-//! The hub's account endpoints: register, log in, log out. One request a connection; what is sent and
+//! The hub's endpoints for accounts, sessions and the directory. One request a connection; what is sent and
 //! kept is for others to decide.
 
 use std::time::Duration;
 
-use atome_proto::account::{Login, Register, Secret, Session};
+use atome_proto::account::{
+    ChangePassword, DeleteAccount, DirectoryEntry, Login, Me, Register, Secret, Session, Sessions,
+};
+use atome_proto::directory::{DirectoryChanges, DirectoryPage};
 use atome_proto::{Code, Problem};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use serde::Serialize;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use crate::sync::dial::Dialer;
+
+mod ask;
+
+use ask::Ask;
 
 /// How long a request may take where it is waited for: registration and bootstrap.
 pub const PATIENT: Duration = Duration::from_secs(15);
 /// How long one may take where the daemon could do without. Source: design, 4 accounts.
 pub const BRIEF: Duration = Duration::from_secs(2);
-/// Longest answer of an account endpoint.
-const ANSWER_LEN_MAX: usize = 64 << 10;
+/// Longest answer: a page of the directory, with room.
+const ANSWER_LEN_MAX: usize = 1 << 20;
+/// How much of an answer is read ahead.
+const BUFFER_LEN: usize = 64 << 10;
+
+/// What `DELETE /api/v1/auth/sessions` answers.
+#[derive(Deserialize)]
+struct ClosedSessions {
+    closed: u64,
+}
 
 /// Talks to the account endpoints of the one hub.
 #[derive(Clone)]
@@ -48,8 +65,8 @@ impl HubClient {
     ///
     /// The hub's problem, or [`Code::HubUnreachable`].
     pub async fn register(&self, register: &Register) -> Result<Session, Problem> {
-        let answer = self.post("register", Some(register), None, PATIENT).await?;
-        session(&answer)
+        let ask = Ask::post("auth/register").json(register)?;
+        self.document(ask, PATIENT).await
     }
 
     /// Opens a session with a password.
@@ -58,8 +75,17 @@ impl HubClient {
     ///
     /// The hub's problem, or [`Code::HubUnreachable`].
     pub async fn login(&self, login: &Login, limit: Duration) -> Result<Session, Problem> {
-        let answer = self.post("login", Some(login), None, limit).await?;
-        session(&answer)
+        let ask = Ask::post("auth/login").json(login)?;
+        self.document(ask, limit).await
+    }
+
+    /// Whose the session of a token is; it lives on by this.
+    ///
+    /// # Errors
+    ///
+    /// The hub's problem, or [`Code::HubUnreachable`].
+    pub async fn me(&self, token: &Secret, limit: Duration) -> Result<Me, Problem> {
+        self.document(Ask::get("auth/me").by(token), limit).await
     }
 
     /// Closes the session of a token.
@@ -68,19 +94,127 @@ impl HubClient {
     ///
     /// The hub's problem, or [`Code::HubUnreachable`].
     pub async fn logout(&self, token: &Secret) -> Result<(), Problem> {
-        let nothing: Option<&()> = None;
-        self.post("logout", nothing, Some(token), BRIEF).await?;
-        Ok(())
+        let ask = Ask::post("auth/logout").by(token);
+        self.send(ask, PATIENT).await.map(drop)
     }
 
-    async fn post<B: Serialize>(
+    /// The sessions of the account of a token.
+    ///
+    /// # Errors
+    ///
+    /// The hub's problem, or [`Code::HubUnreachable`].
+    pub async fn sessions(&self, token: &Secret) -> Result<Sessions, Problem> {
+        let ask = Ask::get("auth/sessions").by(token);
+        self.document(ask, PATIENT).await
+    }
+
+    /// Closes one session of the account of a token.
+    ///
+    /// # Errors
+    ///
+    /// The hub's problem, or [`Code::HubUnreachable`].
+    pub async fn close_session(&self, token: &Secret, session: Uuid) -> Result<(), Problem> {
+        let ask = Ask::delete(&format!("auth/sessions/{session}")).by(token);
+        self.send(ask, PATIENT).await.map(drop)
+    }
+
+    /// Closes every session of the account of a token but the token's own.
+    ///
+    /// # Errors
+    ///
+    /// The hub's problem, or [`Code::HubUnreachable`].
+    pub async fn close_other_sessions(&self, token: &Secret) -> Result<u64, Problem> {
+        let ask = Ask::delete("auth/sessions").by(token);
+        let closed: ClosedSessions = self.document(ask, PATIENT).await?;
+        Ok(closed.closed)
+    }
+
+    /// Changes the password of the account of a token.
+    ///
+    /// # Errors
+    ///
+    /// The hub's problem, or [`Code::HubUnreachable`].
+    pub async fn change_password(
         &self,
-        what: &str,
-        body: Option<&B>,
-        token: Option<&Secret>,
+        token: &Secret,
+        change: &ChangePassword,
+    ) -> Result<(), Problem> {
+        let ask = Ask::post("auth/password").by(token).json(change)?;
+        self.send(ask, PATIENT).await.map(drop)
+    }
+
+    /// Deletes an account, everywhere.
+    ///
+    /// # Errors
+    ///
+    /// The hub's problem, or [`Code::HubUnreachable`].
+    pub async fn delete_account(&self, delete: &DeleteAccount) -> Result<(), Problem> {
+        let ask = Ask::post("auth/delete").json(delete)?;
+        self.send(ask, PATIENT).await.map(drop)
+    }
+
+    /// A page of the public directory.
+    ///
+    /// # Errors
+    ///
+    /// The hub's problem, or [`Code::HubUnreachable`].
+    pub async fn directory(
+        &self,
+        token: &Secret,
+        find: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<DirectoryPage, Problem> {
+        let limit = limit.to_string();
+        let query = [("find", find), ("after", after), ("limit", &limit)];
+        let given = query.into_iter().filter(|(_, value)| !value.is_empty());
+        let ask = Ask::get("directory").by(token).query(given);
+        self.document(ask, PATIENT).await
+    }
+
+    /// One entry of the public directory, by `name` or `phone`.
+    ///
+    /// # Errors
+    ///
+    /// The hub's problem, or [`Code::HubUnreachable`].
+    pub async fn directory_lookup(
+        &self,
+        token: &Secret,
+        by: (&str, &str),
         limit: Duration,
-    ) -> Result<Bytes, Problem> {
-        let request = self.request(what, body, token)?;
+    ) -> Result<DirectoryEntry, Problem> {
+        let ask = Ask::get("directory/lookup").by(token).query([by]);
+        self.document(ask, limit).await
+    }
+
+    /// The changes of the public directory after a number.
+    ///
+    /// # Errors
+    ///
+    /// The hub's problem, or [`Code::HubUnreachable`].
+    pub async fn directory_changes(
+        &self,
+        token: &Secret,
+        after: u64,
+        limit: u32,
+    ) -> Result<DirectoryChanges, Problem> {
+        let (after, limit) = (after.to_string(), limit.to_string());
+        let query = [("after", after.as_str()), ("limit", &limit)];
+        let ask = Ask::get("directory/changes").by(token).query(query);
+        self.document(ask, PATIENT).await
+    }
+
+    async fn document<T: DeserializeOwned>(&self, ask: Ask, limit: Duration) -> Result<T, Problem> {
+        let answer = self.send(ask, limit).await?;
+        serde_json::from_slice(&answer).map_err(|_| {
+            let message = "the hub answered something else than was asked for";
+            Problem::new(Code::Unsupported, message)
+                .hint("check that remote.endpoint names an Atome hub, of about this version")
+        })
+    }
+
+    async fn send(&self, ask: Ask, limit: Duration) -> Result<Bytes, Problem> {
+        let request = ask.into_request(&self.dialer.endpoint().authority())?;
         match timeout(limit, self.exchange(request)).await {
             Ok(answer) => answer,
             Err(_) => {
@@ -91,43 +225,13 @@ impl HubClient {
         }
     }
 
-    fn request<B: Serialize>(
-        &self,
-        what: &str,
-        body: Option<&B>,
-        token: Option<&Secret>,
-    ) -> Result<Request<Full<Bytes>>, Problem> {
-        let ours = |error: &dyn std::fmt::Display| {
-            Problem::new(
-                Code::Internal,
-                format!("the request cannot be made: {error}"),
-            )
-        };
-        let body = match body {
-            Some(body) => serde_json::to_vec(body).map_err(|e| ours(&e))?,
-            None => Vec::new(),
-        };
-        let mut request = Request::post(format!("/api/v1/auth/{what}"))
-            .header(header::HOST, self.dialer.endpoint().authority())
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|e| ours(&e))?;
-        if let Some(token) = token {
-            let bearer = format!("Bearer {}", token.0);
-            let mut bearer = HeaderValue::try_from(bearer).map_err(|e| ours(&e))?;
-            bearer.set_sensitive(true);
-            request.headers_mut().insert(header::AUTHORIZATION, bearer);
-        }
-        Ok(request)
-    }
-
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Bytes, Problem> {
         let unreachable = |error: hyper::Error| {
             Problem::new(Code::HubUnreachable, format!("the hub broke off: {error}"))
         };
         let stream = self.dialer.dial().await?;
         let (mut sender, connection) = http1::Builder::new()
-            .max_buf_size(ANSWER_LEN_MAX)
+            .max_buf_size(BUFFER_LEN)
             .handshake::<_, Full<Bytes>>(TokioIo::new(stream))
             .await
             .map_err(unreachable)?;
@@ -151,14 +255,6 @@ async fn read(response: Response<Incoming>) -> Result<Bytes, Problem> {
     } else {
         Err(problem_of(head.status, &head.headers, &body))
     }
-}
-
-fn session(answer: &[u8]) -> Result<Session, Problem> {
-    serde_json::from_slice(answer).map_err(|_| {
-        let message = "the hub answered a login with something else than a session";
-        Problem::new(Code::Unsupported, message)
-            .hint("check that remote.endpoint names an Atome hub")
-    })
 }
 
 /// Reads what a hub, or something in front of it, said instead of yes.

@@ -8,7 +8,6 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use atome_proto::AccountId;
 use atome_proto::account::Secret;
 
 /// A token is 64 characters; whatever is much longer is none.
@@ -54,10 +53,9 @@ impl Secrets {
     /// # Errors
     ///
     /// [`SecretError`] where there is a file that cannot be read.
-    pub fn token(&self, account: AccountId) -> Result<Option<Secret>, SecretError> {
-        let name = account.to_string();
-        let credential = self.credentials.iter().map(|folder| folder.join(&name));
-        for path in credential.chain([self.folder.join(&name)]) {
+    pub fn token(&self, name: &str) -> Result<Option<Secret>, SecretError> {
+        let credential = self.credentials.iter().map(|folder| folder.join(name));
+        for path in credential.chain([self.folder.join(name)]) {
             match read(&path) {
                 Ok(token) => return Ok(Some(token)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -73,13 +71,33 @@ impl Secrets {
         Ok(None)
     }
 
+    /// The credential of a name, where the service manager handed one in.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError`] where it cannot be read.
+    pub fn credential(&self, name: &str) -> Result<Option<Secret>, SecretError> {
+        let Some(path) = self.credentials.as_ref().map(|folder| folder.join(name)) else {
+            return Ok(None);
+        };
+        match read(&path) {
+            Ok(secret) => Ok(Some(secret)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(SecretError {
+                path,
+                done: "read",
+                source,
+            }),
+        }
+    }
+
     /// Keeps the account's hub token: durable, whole or not at all.
     ///
     /// # Errors
     ///
     /// [`SecretError`].
-    pub fn keep(&self, account: AccountId, token: &Secret) -> Result<(), SecretError> {
-        let path = self.folder.join(account.to_string());
+    pub fn keep(&self, name: &str, token: &Secret) -> Result<(), SecretError> {
+        let path = self.folder.join(name);
         replace_file(&path, token.0.as_bytes(), 0o600).map_err(|source| SecretError {
             path,
             done: "written",
@@ -92,8 +110,8 @@ impl Secrets {
     /// # Errors
     ///
     /// [`SecretError`].
-    pub fn remove(&self, account: AccountId) -> Result<(), SecretError> {
-        let path = self.folder.join(account.to_string());
+    pub fn remove(&self, name: &str) -> Result<(), SecretError> {
+        let path = self.folder.join(name);
         let removed = match fs::remove_file(&path) {
             Ok(()) => File::open(&self.folder).and_then(|folder| folder.sync_all()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -166,13 +184,13 @@ mod tests {
     fn a_token_is_kept_for_the_daemon_alone() {
         let dir = tempfile::tempdir().unwrap();
         let secrets = Secrets::open(dir.path(), None).unwrap();
-        let account = AccountId(uuid::Uuid::from_u128(7));
+        let account = "0190a5d0";
         assert!(secrets.token(account).unwrap().is_none());
         for token in ["one", "two"] {
             secrets.keep(account, &Secret(token.into())).unwrap();
             assert_eq!(secrets.token(account).unwrap().unwrap().0, token);
         }
-        let file = dir.path().join("secrets").join(account.to_string());
+        let file = dir.path().join("secrets").join(account);
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         let folder = dir.path().join("secrets");
         assert_eq!(

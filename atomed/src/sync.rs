@@ -7,6 +7,7 @@ pub mod dial;
 pub mod driver;
 mod handle;
 pub mod link;
+pub mod news;
 mod view;
 
 pub use handle::{Handle, stopping};

@@ -5,13 +5,16 @@
 
 #![cfg(test)]
 
+mod accounts;
 mod bad_input;
 mod confined;
 mod converge;
 mod crash;
+mod directory;
 mod gateway;
 mod login;
 mod offline;
+mod sessions;
 mod sockets;
 mod units;
 mod waiting;

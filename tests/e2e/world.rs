@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use atome_tests::{Binaries, Hub, Machine, Reply};
 use serde_json::Value;
@@ -12,6 +13,11 @@ use tempfile::TempDir;
 pub(crate) const NAME: &str = "ada";
 /// Its password, as typed.
 pub(crate) const PASSWORD: &[u8] = b"correct horse battery staple\n";
+
+/// How long what comes by itself may take: back-off and a busy machine included.
+const EVENTUALLY: Duration = Duration::from_secs(90);
+/// How often it is asked for.
+const ASK_EVERY: Duration = Duration::from_millis(100);
 
 /// One test's surroundings; everything goes with it.
 pub(crate) struct World {
@@ -125,6 +131,19 @@ pub(crate) fn fails(machine: &Machine, arguments: &[&str], exit: i32, code: &str
 #[track_caller]
 pub(crate) fn wait(machine: &Machine) -> Value {
     json(machine, &["sync", "wait"])
+}
+
+/// Asks again and again, until there is an answer: for what comes by itself, and tells nobody.
+#[track_caller]
+pub(crate) fn eventually<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(began.elapsed() < EVENTUALLY, "it did not come");
+        std::thread::sleep(ASK_EVERY);
+    }
 }
 
 /// Everything, as a seed file.

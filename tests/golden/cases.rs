@@ -34,6 +34,7 @@ pub(crate) fn all() -> Vec<Case> {
     let mut cases = client();
     cases.extend(hub());
     cases.extend(feed());
+    cases.extend(listed());
     cases.push(Case::Commit("full", full_commit()));
     cases.push(Case::Commit("least", least_commit(7)));
     cases.push(Case::State("full", state()));
@@ -94,8 +95,8 @@ fn client() -> Vec<Case> {
     ]
 }
 
-fn created() -> AccountCreated {
-    AccountCreated {
+fn listed() -> Vec<Case> {
+    let created = AccountCreated {
         number: 12,
         entry: DirectoryEntry {
             user_id: OTHER,
@@ -103,7 +104,15 @@ fn created() -> AccountCreated {
             phone: Some("+41791234567".into()),
             visibility: Visibility::Public,
         },
-    }
+    };
+    let deleted = AccountDeleted {
+        number: 13,
+        user_id: OTHER,
+    };
+    vec![
+        Case::Hub("account-created", created.into()),
+        Case::Hub("account-deleted", deleted.into()),
+    ]
 }
 
 fn hub() -> Vec<Case> {
@@ -164,15 +173,6 @@ fn hub() -> Vec<Case> {
     vec![
         Case::Hub("welcome", welcome.into()),
         Case::Hub("welcome-full", full_welcome.into()),
-        Case::Hub("account-created", created().into()),
-        Case::Hub(
-            "account-deleted",
-            AccountDeleted {
-                number: 13,
-                user_id: OTHER,
-            }
-            .into(),
-        ),
         Case::Hub("ack", ack(Vec::new()).into()),
         Case::Hub("ack-verdicts", ack(verdicts()).into()),
         Case::Hub("digest", digest.into()),

@@ -1,5 +1,6 @@
 //! A hub as a process: its folder, its certificate, its port.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -19,6 +20,7 @@ pub struct Hub {
     folder: PathBuf,
     authority: Option<Authority>,
     port: u16,
+    environment: BTreeMap<String, String>,
     running: Option<Running>,
 }
 
@@ -53,6 +55,7 @@ impl Hub {
             folder: folder.to_owned(),
             authority,
             port: loopback::free_port()?,
+            environment: BTreeMap::new(),
             running: None,
         };
         fs::create_dir_all(folder).map_err(HarnessError::io("make the hub's folder"))?;
@@ -94,6 +97,12 @@ impl Hub {
         Ok(hub)
     }
 
+    /// Gives it a variable from its next start on; `ATOME_SERVER_GROUP__KEY` sets a key of its
+    /// configuration.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        self.environment.insert(name.to_owned(), value.to_owned());
+    }
+
     /// Starts it and waits until it is ready.
     ///
     /// # Errors
@@ -102,6 +111,7 @@ impl Hub {
     pub fn start(&mut self) -> Result<&Running, HarnessError> {
         let mut command = Command::new(self.binaries.atome_server());
         command.arg("--config").arg(self.config());
+        command.envs(&self.environment);
         let running = Running::start(command, &self.folder, "atome-server")?;
         Ok(self.running.insert(running))
     }

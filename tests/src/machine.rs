@@ -1,5 +1,6 @@
 //! A machine: a folder with a daemon's configuration, state and socket, and the daemon as a process.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub struct Remote {
 pub struct Machine {
     binaries: Binaries,
     folder: PathBuf,
+    environment: BTreeMap<String, String>,
     running: Option<Running>,
 }
 
@@ -42,6 +44,7 @@ impl Machine {
         let machine = Self {
             binaries: binaries.clone(),
             folder: folder.to_owned(),
+            environment: BTreeMap::new(),
             running: None,
         };
         fs::write(machine.config(), machine.config_text(remote))
@@ -82,6 +85,24 @@ impl Machine {
         text
     }
 
+    /// Gives the daemon a variable from its next start on; `ATOMED_GROUP__KEY` sets a key of its
+    /// configuration.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        self.environment.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Adds lines to the daemon's configuration, for its next start.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be written.
+    pub fn configure(&mut self, lines: &str) -> Result<(), HarnessError> {
+        let failed = HarnessError::io("write a daemon's configuration");
+        let text = fs::read_to_string(self.config())
+            .and_then(|text| fs::write(self.config(), format!("{text}\n{lines}\n")));
+        text.map_err(failed)
+    }
+
     /// Starts the daemon and waits until it is ready.
     ///
     /// # Errors
@@ -90,6 +111,7 @@ impl Machine {
     pub fn start(&mut self) -> Result<&Running, HarnessError> {
         let mut command = Command::new(self.binaries.atomed());
         command.arg("--config").arg(self.config());
+        command.envs(&self.environment);
         let running = Running::start(command, &self.folder, "atomed")?;
         Ok(self.running.insert(running))
     }

@@ -33,7 +33,8 @@ pub struct Running {
 impl Running {
     /// Starts `command` and waits until it has sent `READY=1` (`sd_notify`) on a socket below `folder`.
     ///
-    /// Its environment is empty but for `PATH` and a home below `folder`; what it writes goes to a log there.
+    /// Its environment is empty but for `PATH`, a home below `folder`, and what `command` itself was given;
+    /// what it writes goes to a log there.
     ///
     /// # Errors
     ///
@@ -61,7 +62,12 @@ impl Running {
         let errors = output
             .try_clone()
             .map_err(HarnessError::io("share a log"))?;
+        let given: Vec<_> = command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+            .collect();
         alone(&mut command, folder)
+            .envs(given)
             .env("NOTIFY_SOCKET", &notify)
             .stdin(stdin)
             .stdout(output)

@@ -2,7 +2,7 @@
 
 use atome_proto::code::{Code, Problem};
 use atome_proto::local::v1::{Mode, SetMode};
-use atome_proto::sync::v1::{Bye, CAPABILITY_ZSTD, Error, Hello, Ping, Pong, VERSION, Welcome};
+use atome_proto::sync::v1::{Bye, Error, Hello, Ping, Pong, VERSION, Welcome};
 
 use crate::backoff::{Backoff, STABLE_MS};
 use crate::clock::Now;
@@ -172,7 +172,7 @@ impl Replica {
             number: self.position.number,
             acked: self.position.acked,
             cursor: self.position.cursor,
-            capabilities: vec![CAPABILITY_ZSTD.to_owned()],
+            capabilities: self.capabilities.clone(),
         };
         self.send(hello);
     }

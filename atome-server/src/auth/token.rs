@@ -1,21 +1,23 @@
 //! Tokens: 256 random bits in hexadecimal, of which the hub keeps only the hash.
 
+use atome_proto::AccountId;
 use atome_proto::account::{DirectoryEntry, Secret, Session};
-use atome_proto::{AccountId, Problem};
 use atome_store::hub::NewSession;
 
-use super::internal;
-use crate::hub::{Hub, wall_ms};
+use crate::hub::wall_ms;
+
+/// Longest name of a machine, in bytes: it is shown in a list.
+const DEVICE_LEN_MAX: usize = 128;
 
 /// A session to be, and the token that opens it.
-pub(super) struct Minted {
-    pub(super) session: NewSession,
-    pub(super) token: Secret,
+pub(crate) struct Minted {
+    pub(crate) session: NewSession,
+    pub(crate) token: Secret,
 }
 
 impl Minted {
     /// What is told to the client that opened it.
-    pub(super) fn reply(self, entry: DirectoryEntry) -> Session {
+    pub(crate) fn reply(self, entry: DirectoryEntry) -> Session {
         Session {
             entry,
             token: self.token,
@@ -27,30 +29,56 @@ impl Minted {
     }
 }
 
-/// Makes a session of an account for a machine.
-pub(super) fn mint(hub: &Hub, account: AccountId, device: &str) -> Result<Minted, Problem> {
-    let failed = |error: getrandom::Error| internal("the system gives no randomness", &error);
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret).map_err(failed)?;
+/// Makes a session of an account for a machine, which lives so long without being used.
+///
+/// # Errors
+///
+/// Where the system gives no randomness.
+pub(crate) fn mint(
+    account: AccountId,
+    device: &str,
+    ttl_ms: u64,
+) -> Result<Minted, getrandom::Error> {
+    let (token, token_hash) = random_secret()?;
     let mut random = [0; 10];
-    getrandom::fill(&mut random).map_err(failed)?;
+    getrandom::fill(&mut random)?;
     let now_ms = wall_ms();
     let session = NewSession {
         account,
         session: uuid::Builder::from_unix_timestamp_millis(now_ms, &random).into_uuid(),
-        token_hash: *blake3::hash(&secret).as_bytes(),
-        device: super::device(device),
+        token_hash,
+        device: kept_device(device),
         created_at_ms: now_ms,
-        ttl_ms: hub.session_life_ms(),
+        ttl_ms,
     };
-    let token = Secret(secret.iter().map(|byte| format!("{byte:02x}")).collect());
     Ok(Minted { session, token })
+}
+
+/// 256 random bits in hexadecimal, and the hash by which they are kept.
+///
+/// # Errors
+///
+/// Where the system gives no randomness.
+pub(crate) fn random_secret() -> Result<(Secret, [u8; 32]), getrandom::Error> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret)?;
+    let text = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok((Secret(text), *blake3::hash(&secret).as_bytes()))
+}
+
+/// The name of a machine as it is kept: shortened where it is too long, without controls.
+fn kept_device(name: &str) -> String {
+    let mut kept: String = name.chars().filter(|c| !c.is_control()).collect();
+    while kept.len() > DEVICE_LEN_MAX {
+        kept.pop();
+    }
+    kept
 }
 
 /// The hash by which a secret of 256 bits in hexadecimal is kept; `None` for any other text.
 ///
 /// A fast hash is enough: nobody guesses 256 random bits.
-pub(super) fn hash(text: &str) -> Option<[u8; 32]> {
+pub(crate) fn hash(text: &str) -> Option<[u8; 32]> {
     let digits = text.as_bytes();
     if digits.len() != 64 {
         return None;

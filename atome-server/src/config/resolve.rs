@@ -181,23 +181,17 @@ impl Reader<'_> {
     }
 
     fn accounts(&mut self) -> Accounts {
-        let registration = if self.says("accounts.registration", "invite") {
-            self.wrong(
-                "accounts.registration",
-                "invitations come with a later version",
-                "write \"open\" or \"closed\"",
-            );
-            Registration::Closed
-        } else {
-            let words = [
-                ("open", Registration::Open),
-                ("closed", Registration::Closed),
-            ];
-            self.choice("accounts.registration", &words, Registration::Open)
-        };
+        let words = [
+            ("open", Registration::Open),
+            ("invite", Registration::Invite),
+            ("closed", Registration::Closed),
+        ];
+        let registration = self.choice("accounts.registration", &words, Registration::Open);
+        let hourly = "accounts.registrations_per_hour";
         let days = self.whole("accounts.session_days", 1..=3650, 90);
         Accounts {
             registration,
+            registrations_per_hour: self.whole(hourly, 1..=1_000_000, 300),
             session_life: Duration::from_secs(u64::from(days) * 86_400),
             hashes_at_once: in_memory(self.whole("accounts.hashes_at_once", 0..=1024, 0)),
             hashes_waiting_max: in_memory(self.whole(
@@ -211,6 +205,12 @@ impl Reader<'_> {
     fn limits(&mut self) -> Limits {
         Limits {
             connections_max: in_memory(self.whole("limits.connections_max", 1..=1_000_000, 16_384)),
+            unknown_per_source_max: in_memory(self.whole(
+                "limits.unknown_per_source_max",
+                1..=1_000_000,
+                256,
+            )),
+            directory_per_minute: self.whole("limits.directory_per_minute", 1..=60_000, 60),
             handshake_timeout: self.seconds("limits.handshake_timeout_s", 1..=120, 10),
             request_timeout: self.seconds("limits.request_timeout_s", 1..=120, 10),
             stop_timeout: self.seconds("limits.stop_timeout_s", 1..=600, 20),

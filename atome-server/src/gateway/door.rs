@@ -24,7 +24,7 @@ pub(super) async fn enter<S>(
 {
     let known = match known {
         Some(known) => known,
-        None => match ask(&hub, &mut socket).await {
+        None => match ask(&hub, &place, &mut socket).await {
             Ok(Some(known)) => known,
             Ok(None) => return,
             Err(problem) => return turn_away(&place, socket, problem).await,
@@ -35,7 +35,7 @@ pub(super) async fn enter<S>(
 }
 
 /// Waits for the message `auth`; `None` where the connection went away first.
-async fn ask<S>(hub: &Hub, socket: &mut Socket<S>) -> Result<Option<Known>, Problem>
+async fn ask<S>(hub: &Hub, place: &Place, socket: &mut Socket<S>) -> Result<Option<Known>, Problem>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -55,7 +55,8 @@ where
     };
     match ClientFrame::decode(frame) {
         Ok(Some(ClientFrame::Auth(auth))) => {
-            auth::session_by_token(hub, &auth.token.0).await.map(Some)
+            let known = auth::session_by_token(hub, place, &auth.token.0).await?;
+            Ok(Some(known))
         }
         // What exactly is wrong with a message of a stranger may repeat its token.
         Ok(_) | Err(_) => Err(required("the first message must be auth, with a token")),

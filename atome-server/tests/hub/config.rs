@@ -125,10 +125,10 @@ const WRONG: &[(&str, usize, &str, &[&str])] = &[
         &["write \"sqlite:\""],
     ),
     (
-        "[accounts]\nregistration = \"invite\"",
+        "[accounts]\nregistration = \"friends\"",
         5,
         "accounts.registration",
-        &["later version"],
+        &["none of its values", "\"invite\""],
     ),
     (
         "[metrics]\nlisten = \"[::]:9\"",

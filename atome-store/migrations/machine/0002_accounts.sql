@@ -20,11 +20,12 @@ CREATE TABLE revocations (
 
 -- The copy of the directory: public fields, and nothing else.
 CREATE TABLE directory (
-    account     BLOB PRIMARY KEY,
-    name        TEXT NOT NULL,
-    name_folded TEXT NOT NULL,
+    account     BLOB    PRIMARY KEY,
+    name        TEXT    NOT NULL,
+    name_folded TEXT    NOT NULL,
     phone       TEXT,
-    visibility  TEXT NOT NULL
+    visibility  TEXT    NOT NULL,
+    kept_ms     INTEGER NOT NULL     -- when the hub said so
 ) WITHOUT ROWID;
 CREATE INDEX directory_by_name ON directory (name_folded, account);
 CREATE INDEX directory_by_phone ON directory (phone) WHERE phone IS NOT NULL;

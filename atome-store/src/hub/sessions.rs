@@ -12,10 +12,10 @@ use crate::sqlite::value::Db;
 /// not be a write each time.
 const SEEN_EVERY_MS: u64 = 3_600_000;
 
-/// A session that is open.
+/// A session that is open and is used now.
 pub(super) struct Found {
     pub(super) session: SessionRecord,
-    /// Whether its end is due to be moved.
+    /// Whether its end is moved, which the store has to write yet.
     pub(super) is_due: bool,
 }
 
@@ -54,17 +54,22 @@ pub(super) fn find(
     )?;
     let found = statement.query_row(params![token_hash, Db(now_ms)], |row| {
         let number = |column| row.get::<_, Db<u64>>(column).map(|Db(number)| number);
-        let seen_every_ms = SEEN_EVERY_MS.min(number(6)? / 10);
+        let (mut expires_at_ms, mut seen_at_ms, ttl_ms) = (number(4)?, number(5)?, number(6)?);
+        let is_due = now_ms > seen_at_ms.saturating_add(SEEN_EVERY_MS.min(ttl_ms / 10));
+        if is_due {
+            seen_at_ms = now_ms;
+            expires_at_ms = expires_at_ms.max(now_ms.saturating_add(ttl_ms));
+        }
         Ok(Found {
             session: SessionRecord {
                 account: row.get::<_, Db<_>>(0)?.0,
                 session: Uuid::from_bytes(row.get(1)?),
                 device: row.get(2)?,
                 created_at_ms: number(3)?,
-                seen_at_ms: number(5)?,
-                expires_at_ms: number(4)?,
+                seen_at_ms,
+                expires_at_ms,
             },
-            is_due: now_ms > number(5)?.saturating_add(seen_every_ms),
+            is_due,
         })
     });
     let found = found.optional()?;

@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use atome_proto::AccountId;
-use atome_proto::account::Secret;
-
-use super::{MachineAccount, MachineDb, Tie, read};
+use super::{MachineDb, MachineView};
 use crate::error::{OpenError, StoreError};
 use crate::pool::Pool;
 use crate::sqlite::Durability;
@@ -40,157 +37,29 @@ impl MachineStore {
         self.writer.close().await;
     }
 
-    /// As [`MachineDb::create_account`].
+    /// Writes: one of the methods of [`MachineDb`]. What it answers is durable.
     ///
     /// # Errors
     ///
-    /// As there.
-    pub async fn create_account(&self, account: MachineAccount) -> Result<(), StoreError> {
-        self.writer
-            .run(0, move |db: &mut MachineDb| db.create_account(&account))
-            .await
-    }
-
-    /// As [`MachineDb::remove_account`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn remove_account(&self, account: AccountId) -> Result<(), StoreError> {
-        self.writer
-            .run(0, move |db: &mut MachineDb| db.remove_account(account))
-            .await
-    }
-
-    /// As [`MachineDb::set_registered`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn set_registered(&self, account: AccountId, yes: bool) -> Result<(), StoreError> {
-        self.writer
-            .run(0, move |db: &mut MachineDb| db.set_registered(account, yes))
-            .await
-    }
-
-    /// As [`MachineDb::set_conflict`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn set_conflict(&self, account: AccountId, yes: bool) -> Result<(), StoreError> {
-        self.writer
-            .run(0, move |db: &mut MachineDb| db.set_conflict(account, yes))
-            .await
-    }
-
-    /// As [`MachineDb::set_password_hash`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn set_password_hash(
+    /// Those of the method, and [`StoreError::Fault`].
+    pub async fn write<T: Send + 'static>(
         &self,
-        account: AccountId,
-        hash: Secret,
-    ) -> Result<(), StoreError> {
-        self.writer
-            .run(0, move |db: &mut MachineDb| {
-                db.set_password_hash(account, &hash)
-            })
-            .await
+        write: impl FnOnce(&mut MachineDb) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writer.run(0, write).await
     }
 
-    /// As [`MachineDb::set_session_expiry`].
+    /// Reads: one or more of the methods of [`MachineView`], all of the same moment.
     ///
     /// # Errors
     ///
-    /// As there.
-    pub async fn set_session_expiry(
+    /// [`StoreError::Fault`].
+    pub async fn read<T: Send + 'static>(
         &self,
-        account: AccountId,
-        expires_at_ms: Option<u64>,
-    ) -> Result<(), StoreError> {
-        self.writer
-            .run(0, move |db: &mut MachineDb| {
-                db.set_session_expiry(account, expires_at_ms)
-            })
-            .await
-    }
-
-    /// As [`MachineDb::tie`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn tie(&self, tie: Tie) -> Result<(), StoreError> {
-        self.writer
-            .run(0, move |db: &mut MachineDb| db.tie(tie))
-            .await
-    }
-
-    /// As [`MachineDb::untie`].
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Fault`].
-    pub async fn untie(&self, uid: u32, account: AccountId) -> Result<bool, StoreError> {
-        self.writer
-            .run(0, move |db: &mut MachineDb| db.untie(uid, account))
-            .await
-    }
-
-    /// As [`MachineDb::ties_of`].
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Fault`].
-    pub async fn ties_of(&self, uid: u32) -> Result<Vec<Tie>, StoreError> {
+        question: impl FnOnce(MachineView<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         self.readers
-            .run(move |connection| read::ties_of(connection, uid))
+            .run(move |connection| question(MachineView(connection)))
             .await
-    }
-
-    /// As [`MachineDb::account`].
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Fault`].
-    pub async fn account(&self, account: AccountId) -> Result<Option<MachineAccount>, StoreError> {
-        self.readers
-            .run(move |connection| read::account(connection, account))
-            .await
-    }
-
-    /// As [`MachineDb::account_by_name`].
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Fault`].
-    pub async fn account_by_name(
-        &self,
-        name: String,
-    ) -> Result<Option<MachineAccount>, StoreError> {
-        self.readers
-            .run(move |connection| read::account_by_name(connection, &name))
-            .await
-    }
-
-    /// As [`MachineDb::accounts`].
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Fault`].
-    pub async fn accounts(&self) -> Result<Vec<MachineAccount>, StoreError> {
-        self.readers.run(read::accounts).await
-    }
-
-    /// As [`MachineDb::pending_registrations`].
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Fault`].
-    pub async fn pending_registrations(&self) -> Result<Vec<MachineAccount>, StoreError> {
-        self.readers.run(read::pending_registrations).await
     }
 }

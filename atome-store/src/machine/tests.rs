@@ -1,10 +1,11 @@
 //! What a machine store must do.
 
 use atome_proto::account::{DirectoryEntry, Secret, Visibility};
-use atome_proto::{AccountId, Code};
+use atome_proto::directory::{DirectoryChange, DirectoryEvent};
+use atome_proto::{AccountId, Code, Epoch, HubId};
 use uuid::Uuid;
 
-use super::{MachineAccount, MachineDb, MachineStore, Tie};
+use super::{DirectoryCursor, MachineAccount, MachineDb, MachineStore, SessionTerm, Tie};
 use crate::error::StoreError;
 use crate::sqlite::Durability;
 
@@ -20,11 +21,13 @@ fn account(n: u128, name: &str) -> MachineAccount {
             phone: Some("+41".to_owned()),
             visibility: Visibility::Private,
         },
-        password_hash: Secret("$argon2id$".to_owned()),
+        password_hash: Some(Secret("$argon2id$".to_owned())),
         registered: false,
         conflict: false,
         retry_secret: Some(Secret("secret".to_owned())),
-        session_expires_at_ms: None,
+        invite: Some(Secret("invited".to_owned())),
+        session: None,
+        joins: None,
         created_at_ms: 5,
     }
 }
@@ -40,11 +43,11 @@ fn names_are_compared_folded() {
     }
     let bad = db.create_account(&account(3, " x")).unwrap_err();
     assert!(matches!(bad, StoreError::BadName(_)));
-    let found = db.account_by_name("strasse").unwrap().unwrap();
+    let found = db.view().account_by_name("strasse").unwrap().unwrap();
     assert_eq!(found.entry, account(1, "Straße").entry);
     assert_eq!(found.created_at_ms, 5);
-    assert!(db.account_by_name(" x").unwrap().is_none());
-    assert!(db.account(id(9)).unwrap().is_none());
+    assert!(db.view().account_by_name(" x").unwrap().is_none());
+    assert!(db.view().account(id(9)).unwrap().is_none());
 }
 
 #[test]
@@ -54,28 +57,179 @@ fn a_registration_is_pending_until_the_hub_has_said() {
         db.create_account(&account(n, name)).unwrap();
     }
     let pending = |db: &MachineDb| -> Vec<String> {
-        let accounts = db.pending_registrations().unwrap();
+        let accounts = db.view().pending_registrations().unwrap();
         accounts
             .into_iter()
             .map(|account| account.entry.username)
             .collect()
     };
     assert_eq!(pending(&db), ["a", "b", "c"]);
-    db.set_registered(id(1), true).unwrap();
-    db.set_conflict(id(2), true).unwrap();
+    db.set_registered(id(1), TERM).unwrap();
+    db.set_conflict(id(2)).unwrap();
     assert_eq!(pending(&db), ["c"]);
-    let registered = db.account(id(1)).unwrap().unwrap();
+    let registered = db.view().account(id(1)).unwrap().unwrap();
     assert!(registered.registered && registered.retry_secret.is_none());
-    db.set_conflict(id(2), false).unwrap();
-    assert_eq!(pending(&db), ["a", "c"]);
-    db.set_session_expiry(id(3), Some(7)).unwrap();
-    db.set_password_hash(id(3), &Secret("new".to_owned()))
-        .unwrap();
-    let altered = db.account(id(3)).unwrap().unwrap();
-    assert_eq!(altered.session_expires_at_ms, Some(7));
-    assert_eq!(altered.password_hash.0, "new");
-    let none = db.set_registered(id(9), true).unwrap_err();
+    assert!(registered.invite.is_none());
+    assert_eq!(registered.session, Some(TERM));
+    let none = db.set_registered(id(9), TERM).unwrap_err();
     assert!(matches!(none, StoreError::NoSuchAccount));
+}
+
+const TERM: SessionTerm = SessionTerm {
+    expires_at_ms: 900,
+    life_ms: 300,
+};
+
+#[test]
+fn a_conflict_ends_with_another_name() {
+    let mut db = MachineDb::open_in_memory().unwrap();
+    db.create_account(&account(1, "a")).unwrap();
+    db.create_account(&account(2, "b")).unwrap();
+    db.set_conflict(id(1)).unwrap();
+    let mut entry = account(1, "B").entry;
+    let taken = db.alter_unregistered(&entry, None).unwrap_err();
+    assert!(matches!(taken, StoreError::AccountExists));
+    entry.username = "C".to_owned();
+    entry.phone = None;
+    let code = Secret("code".to_owned());
+    db.alter_unregistered(&entry, Some(&code)).unwrap();
+    let altered = db.view().account_by_name("c").unwrap().unwrap();
+    assert_eq!(altered.entry, entry);
+    assert!(!altered.conflict && altered.retry_secret.is_some());
+    assert_eq!(altered.invite, Some(code));
+    db.set_registered(id(1), TERM).unwrap();
+    let late = db.alter_unregistered(&entry, None).unwrap_err();
+    assert!(matches!(late, StoreError::NoSuchAccount));
+}
+
+#[test]
+fn a_session_is_due_at_two_thirds_of_its_life() {
+    assert_eq!(SessionTerm::used(900, 600), TERM);
+    assert_eq!(TERM.due_ms(), 800);
+    let mut db = MachineDb::open_in_memory().unwrap();
+    db.create_account(&account(1, "a")).unwrap();
+    let session = |db: &MachineDb| db.view().account(id(1)).unwrap().unwrap().session;
+    db.set_session(id(1), Some(TERM)).unwrap();
+    assert_eq!(session(&db), Some(TERM));
+    db.set_session(id(1), None).unwrap();
+    assert_eq!(session(&db), None);
+}
+
+#[test]
+fn an_account_becomes_another_with_its_ties() {
+    let mut db = MachineDb::open_in_memory().unwrap();
+    db.create_account(&account(1, "a")).unwrap();
+    let tie = Tie {
+        uid: 1000,
+        account: id(1),
+        since_ms: 5,
+    };
+    db.tie(tie).unwrap();
+    let to = DirectoryEntry {
+        username: "A".to_owned(),
+        phone: None,
+        visibility: Visibility::Public,
+        user_id: id(2),
+    };
+    let hash = Secret("other".to_owned());
+    db.begin_join(id(1), &to, &hash, TERM).unwrap();
+    let begun = db.view().account(id(1)).unwrap().unwrap();
+    assert_eq!((begun.joins, begun.registered), (Some(id(2)), false));
+    let joined = db.finish_join(id(1)).unwrap();
+    assert!(db.view().account(id(1)).unwrap().is_none());
+    let found = db.view().account_by_name("a").unwrap().unwrap();
+    assert_eq!((&found.entry, &joined.entry), (&to, &to));
+    assert!(found.registered && found.joins.is_none() && found.retry_secret.is_none());
+    assert_eq!(
+        (found.session, found.password_hash),
+        (Some(TERM), Some(hash))
+    );
+    let again = db.finish_join(id(1));
+    assert!(matches!(again, Err(StoreError::NoSuchAccount)));
+    let account = id(2);
+    assert_eq!(db.view().ties_of(1000).unwrap(), [Tie { account, ..tie }]);
+    assert_eq!(db.view().removals().unwrap(), []);
+}
+
+#[test]
+fn revocations_wait_in_their_order_and_can_be_taken_back() {
+    let mut db = MachineDb::open_in_memory().unwrap();
+    db.create_account(&account(1, "a")).unwrap();
+    db.set_session(id(1), Some(TERM)).unwrap();
+    for (n, secret) in [(1, "revoke-1"), (2, "revoke-2"), (1, "revoke-3")] {
+        db.add_revocation(id(n), secret, 7).unwrap();
+    }
+    assert!(db.view().account(id(1)).unwrap().unwrap().session.is_none());
+    let waiting = |db: &MachineDb| -> Vec<String> {
+        let all = db.view().revocations().unwrap();
+        all.into_iter().map(|one| one.secret).collect()
+    };
+    assert_eq!(waiting(&db), ["revoke-1", "revoke-2", "revoke-3"]);
+    let taken = db.take_back_revocation(id(1)).unwrap();
+    assert_eq!(taken.as_deref(), Some("revoke-3"), "the last one");
+    let first = db.view().revocations().unwrap().remove(0);
+    assert_eq!((first.account, first.since_ms), (id(1), 7));
+    assert!(db.drop_revocation(first.id).unwrap());
+    assert!(!db.drop_revocation(first.id).unwrap());
+    assert_eq!(db.take_back_revocation(id(1)).unwrap(), None);
+    assert_eq!(waiting(&db), ["revoke-2"]);
+}
+
+#[test]
+fn the_copy_of_the_directory_follows_its_hub() {
+    let mut db = MachineDb::open_in_memory().unwrap();
+    let entry = |n, name: &str| DirectoryEntry {
+        phone: Some(format!("+{n}")),
+        ..account(n, name).entry
+    };
+    let created = |number, n, name: &str| DirectoryChange {
+        number,
+        change: DirectoryEvent::Created(entry(n, name)),
+    };
+    let cursor = |hub, number| DirectoryCursor {
+        hub: HubId(Uuid::from_u128(hub)),
+        epoch: Epoch(1),
+        number,
+        true_ms: 9,
+    };
+    let changes = [created(1, 1, "Anna"), created(2, 2, "Bob")];
+    db.apply_directory(&changes, cursor(1, 2), 6).unwrap();
+    assert_eq!(db.view().directory_cursor().unwrap(), Some(cursor(1, 2)));
+    let names = |db: &MachineDb, find: &str, after: &str, limit| -> Vec<String> {
+        let page = db.view().directory_page(find, after, limit).unwrap();
+        page.into_iter().map(|entry| entry.username).collect()
+    };
+    assert_eq!(names(&db, "", "", 9), ["Anna", "Bob"]);
+    assert_eq!(names(&db, "", "", 1), ["Anna"]);
+    assert_eq!(names(&db, "", "anna", 9), ["Bob"]);
+    assert_eq!(names(&db, "nn", "", 9), ["Anna"]);
+    assert_eq!(names(&db, "%", "", 9), [""; 0]);
+    assert_eq!(
+        db.view().directory_by_phone("+2").unwrap(),
+        Some(entry(2, "Bob"))
+    );
+    assert_eq!(
+        db.view().directory_by_name("anna").unwrap(),
+        Some(entry(1, "Anna"))
+    );
+    assert_eq!(db.view().directory_kept_ms().unwrap(), Some(6));
+    let gone = DirectoryChange {
+        number: 3,
+        change: DirectoryEvent::Deleted(id(1)),
+    };
+    db.apply_directory(&[gone], cursor(1, 3), 6).unwrap();
+    assert_eq!(names(&db, "", "", 9), ["Bob"]);
+    db.apply_directory(&[created(1, 3, "Carl")], cursor(2, 1), 6)
+        .unwrap();
+    assert_eq!(
+        names(&db, "", "", 9),
+        ["Carl"],
+        "another hub's copy is no use"
+    );
+}
+
+async fn of(store: &MachineStore, uid: u32) -> Vec<Tie> {
+    store.read(move |view| view.ties_of(uid)).await.unwrap()
 }
 
 #[tokio::test]
@@ -83,31 +237,44 @@ async fn ties_outlive_a_restart_and_end_with_their_account() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("state/machine.db");
     let store = MachineStore::open(&path, Durability::Full).unwrap();
-    store.create_account(account(1, "a")).await.unwrap();
+    let make = |db: &mut MachineDb| db.create_account(&account(1, "a"));
+    store.write(make).await.unwrap();
     let tie = |since_ms| Tie {
         uid: 1000,
         account: id(1),
         since_ms,
     };
-    store.tie(tie(5)).await.unwrap();
-    store.tie(tie(6)).await.unwrap();
+    for tie in [tie(5), tie(6)] {
+        store.write(move |db| db.tie(tie)).await.unwrap();
+    }
     let nobody = Tie {
         account: id(2),
         ..tie(5)
     };
     assert!(matches!(
-        store.tie(nobody).await,
+        store.write(move |db| db.tie(nobody)).await,
         Err(StoreError::NoSuchAccount)
     ));
     store.close().await;
     let store = MachineStore::open(&path, Durability::Full).unwrap();
-    assert_eq!(store.ties_of(1000).await.unwrap(), [tie(5)]);
-    assert_eq!(store.ties_of(0).await.unwrap(), []);
-    assert!(store.untie(1000, id(1)).await.unwrap());
-    assert!(!store.untie(1000, id(1)).await.unwrap());
-    store.tie(tie(7)).await.unwrap();
-    store.remove_account(id(1)).await.unwrap();
-    assert_eq!(store.ties_of(1000).await.unwrap(), []);
-    assert_eq!(store.accounts().await.unwrap().len(), 0);
+    assert_eq!(of(&store, 1000).await, [tie(5)]);
+    assert_eq!(of(&store, 0).await, []);
+    for was in [true, false] {
+        let untied = store.write(|db| db.untie(1000, id(1))).await;
+        assert_eq!(untied.unwrap(), was);
+    }
+    store.write(move |db| db.tie(tie(7))).await.unwrap();
+    let to = store.read(|view| view.ties_to(id(1))).await;
+    assert_eq!(to.unwrap(), [tie(7)]);
+    store.write(|db| db.remove_account(id(1))).await.unwrap();
+    assert_eq!(of(&store, 1000).await, []);
+    let (accounts, removals) = store
+        .read(|view| Ok((view.accounts()?.len(), view.removals()?)))
+        .await
+        .unwrap();
+    assert_eq!((accounts, removals), (0, vec![id(1)]));
+    store.write(|db| db.files_removed(id(1))).await.unwrap();
+    let removals = store.read(|view| view.removals()).await;
+    assert_eq!(removals.unwrap(), []);
     store.close().await;
 }

@@ -1,6 +1,6 @@
 //! Making an account: it works at once, and waits for the hub with a pending registration.
 
-use atome_engine::name::fold;
+use atome_engine::name::{fold, is_e164};
 use atome_proto::account::{DirectoryEntry, Secret};
 use atome_proto::local::v1::CreateAccount;
 use atome_proto::{AccountId, Code, Problem};
@@ -41,16 +41,18 @@ impl Accounts {
                 phone: new.phone,
                 visibility: new.visibility,
             },
-            password_hash,
+            password_hash: Some(password_hash),
             registered: false,
             conflict: false,
             retry_secret: Some(Secret(random::secret()?)),
-            session_expires_at_ms: None,
+            invite: new.invite,
+            session: None,
+            joins: None,
             created_at_ms: now,
         };
         let account = self.add(&row).await?;
         self.tie(peer, row.entry.user_id).await?;
-        self.register_now();
+        self.keep_now();
         tracing::info!(account = %row.entry.user_id, uid = peer.uid, "account made");
         Ok(Selected { account, row })
     }
@@ -59,7 +61,13 @@ impl Accounts {
     pub(super) async fn add(&self, row: &MachineAccount) -> Result<Account, Problem> {
         let _making = self.0.making.lock().await;
         let id = row.entry.user_id;
-        match self.0.machine.create_account(row.clone()).await {
+        let new = row.clone();
+        match self
+            .0
+            .machine
+            .write(move |db| db.create_account(&new))
+            .await
+        {
             Ok(()) => {}
             Err(StoreError::AccountExists) => return Err(taken(&row.entry.username)),
             Err(error) => return Err(problem(&error)),
@@ -67,7 +75,7 @@ impl Accounts {
         match self.start(row).await {
             Ok(account) => Ok(account),
             Err(why) => {
-                if let Err(error) = self.0.machine.remove_account(id).await {
+                if let Err(error) = self.remove_now(id).await {
                     tracing::error!(account = %id, %error, "half an account is left");
                 }
                 Err(why)
@@ -82,15 +90,15 @@ impl Accounts {
             account,
             since_ms: Self::wall_ms(),
         };
-        self.0.machine.tie(tie).await.map_err(|e| problem(&e))
+        self.write(move |db| db.tie(tie)).await
     }
 }
 
-fn bad(detail: impl Into<String>) -> Problem {
+pub(super) fn bad(detail: impl Into<String>) -> Problem {
     Problem::new(Code::BadRequest, detail)
 }
 
-fn taken(name: &str) -> Problem {
+pub(super) fn taken(name: &str) -> Problem {
     Problem::new(
         Code::Conflict,
         format!("there is an account '{name}' on this machine already"),
@@ -111,40 +119,11 @@ pub(super) fn check_password(password: &Secret) -> Result<(), Problem> {
     }
 }
 
-/// Checks a phone number. Source: ITU-T E.164: a plus sign, seven to fifteen digits (as the hub takes them), no leading zero.
-fn check_phone(phone: &str) -> Result<(), Problem> {
-    let digits = phone.strip_prefix('+').unwrap_or_default();
-    let fits = (7..=15).contains(&digits.len())
-        && digits.bytes().all(|b| b.is_ascii_digit())
-        && !digits.starts_with('0');
-    if fits {
-        Ok(())
-    } else {
-        Err(bad(format!("'{phone}' is no phone number in E.164 form"))
-            .hint("write a plus sign, the country code and the number, such as +41791234567"))
+/// Checks a phone number.
+pub(super) fn check_phone(phone: &str) -> Result<(), Problem> {
+    if is_e164(phone) {
+        return Ok(());
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_phone_number_is_e164() {
-        assert!(check_phone("+41791234567").is_ok());
-        for bad in [
-            "",
-            "+",
-            "41791234567",
-            "+0791234567",
-            "+4179 123",
-            "+1234567890123456",
-        ] {
-            assert_eq!(
-                check_phone(bad).unwrap_err().code,
-                Code::BadRequest,
-                "{bad}"
-            );
-        }
-    }
+    Err(bad(format!("'{phone}' is no phone number in E.164 form"))
+        .hint("write a plus sign, the country code and the number, such as +41791234567"))
 }

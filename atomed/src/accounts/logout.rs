@@ -1,23 +1,21 @@
 //! Logging out: the account is locked for the asker; its store stays, sealed to others.
 
 use atome_proto::local::v1::{Access, Logout, PendingWork};
-use atome_proto::{Code, Problem};
+use atome_proto::{AccountId, Code, Problem};
 
 use super::Accounts;
 use super::select::Selected;
 use crate::api::Peer;
 use crate::store_problem::problem;
-use crate::sync::stopping;
 
 impl Accounts {
-    /// Unties the asker from an account and drops the hub's token.
-    ///
-    /// The hub is told as well as it can be at the moment.
+    /// Unties the asker from an account. With the last one, the session at the hub is over: that is noted
+    /// durably here, and the hub is told when it is in reach.
     ///
     /// # Errors
     ///
-    /// [`Code::Conflict`] where commits are pending and nothing is said about them; [`Code::NotAllowed`]
-    /// where the configuration ties the asker.
+    /// [`Code::Conflict`] where commits are pending and nothing is said about them, or where they are to be
+    /// thrown away and others use the account; [`Code::NotAllowed`] where the configuration ties the asker.
     pub async fn logout(
         &self,
         peer: Peer,
@@ -25,68 +23,69 @@ impl Accounts {
         logout: Logout,
     ) -> Result<(), Problem> {
         let Selected { account, .. } = self.select(peer, named).await?;
-        if self.ties(peer).await?.get(&account.id) == Some(&Access::Configuration) {
+        let id = account.id;
+        if self.ties(peer).await?.get(&id) == Some(&Access::Configuration) {
             let message = "the daemon's configuration ties this Unix user to the account";
             return Err(Problem::new(Code::NotAllowed, message)
                 .hint("remove the [[access]] entry from the daemon's configuration"));
         }
+        let shared = self.is_used_by_others(id, peer).await?;
         let position = account.store.position().await.map_err(|e| problem(&e))?;
         let pending = position.pending();
         match logout.pending {
-            PendingWork::Refuse if pending > 0 => return Err(would_lose(pending)),
+            PendingWork::Discard if pending > 0 && shared => return Err(theirs_too(pending)),
+            PendingWork::Refuse if pending > 0 && !shared => return Err(would_lose(pending)),
             PendingWork::Discard if pending > 0 => {
-                account
-                    .store
-                    .discard_pending()
-                    .await
-                    .map_err(|e| problem(&e))?;
+                let discarded = account.store.discard_pending().await;
+                discarded.map_err(|e| problem(&e))?;
             }
             PendingWork::Refuse | PendingWork::Keep | PendingWork::Discard => {}
         }
-        let untied = self.0.machine.untie(peer.uid, account.id).await;
-        untied.map_err(|e| problem(&e))?;
-        tracing::info!(account = %account.id, uid = peer.uid, "logged out");
-        let kept = self.is_configured(account.id).await?;
-        if !kept {
-            self.drop_token(&account).await?;
+        if !shared {
+            self.revoke_later(id).await?;
+            if let Some(sync) = &account.sync {
+                sync.token_changed().await?;
+            }
         }
+        self.write(move |db| db.untie(peer.uid, id)).await?;
+        tracing::info!(account = %id, uid = peer.uid, "logged out");
         Ok(())
     }
 
-    async fn drop_token(&self, account: &super::Account) -> Result<(), Problem> {
-        let secrets = self.0.secrets.clone();
-        let id = account.id;
-        let token = tokio::task::spawn_blocking(move || {
-            let token = secrets.token(id)?;
-            secrets.remove(id)?;
-            Ok(token)
-        })
-        .await
-        .map_err(|_| stopping())?
-        .map_err(|error: crate::secrets::SecretError| {
-            Problem::new(Code::Internal, error.to_string())
-        })?;
-        let expiry = self.0.machine.set_session_expiry(id, None).await;
-        expiry.map_err(|e| problem(&e))?;
-        if let Some(sync) = &account.sync {
-            sync.token_changed().await?;
-        }
-        if let (Some(hub), Some(token)) = (self.0.hub.clone(), token)
-            && let Err(why) = hub.logout(&token).await
-        {
-            tracing::warn!(account = %id, code = %why.code, "the hub was not told of the logout");
-        }
-        Ok(())
+    /// Whether other Unix users than the asker may use an account.
+    async fn is_used_by_others(&self, id: AccountId, peer: Peer) -> Result<bool, Problem> {
+        let ties = self.read(move |view| view.ties_to(id)).await?;
+        let others = ties.iter().any(|tie| tie.uid != peer.uid);
+        Ok(others || self.is_configured(id).await?)
+    }
+
+    /// Whether nobody on this machine may use an account.
+    pub(super) async fn is_locked(&self, id: AccountId) -> Result<bool, Problem> {
+        let ties = self.read(move |view| view.ties_to(id)).await?;
+        Ok(ties.is_empty() && !self.is_configured(id).await?)
     }
 }
 
-fn would_lose(pending: u64) -> Problem {
-    let (commits, them) = match pending {
-        1 => ("1 commit is", "it"),
-        _ => (&*format!("{pending} commits are"), "them"),
-    };
+pub(super) fn would_lose(pending: u64) -> Problem {
+    let (commits, them) = commits(pending);
     Problem::new(Code::Conflict, format!("{commits} not at the hub yet")).hint(format!(
         "wait for {them} with --wait, leave {them} for the next login with --keep, or throw {them} away \
          with --discard"
     ))
+}
+
+fn theirs_too(pending: u64) -> Problem {
+    let (commits, them) = commits(pending);
+    let message = format!("{commits} not at the hub yet, and others use the account too");
+    Problem::new(Code::Conflict, message).hint(format!(
+        "leave out --discard: {them} will reach the hub by the others' login"
+    ))
+}
+
+/// So many commits, as the beginning of a sentence, and the word for them.
+pub(super) fn commits(pending: u64) -> (String, &'static str) {
+    match pending {
+        1 => ("1 commit is".to_owned(), "it"),
+        _ => (format!("{pending} commits are"), "them"),
+    }
 }

@@ -9,7 +9,6 @@ use atome_store::machine::MachineAccount;
 
 use super::{Account, Accounts};
 use crate::api::Peer;
-use crate::store_problem::problem;
 
 /// An account that a request is about, and what the machine keeps of it.
 pub struct Selected {
@@ -22,19 +21,18 @@ pub struct Selected {
 impl Accounts {
     /// The account of a name or id, whoever asks.
     pub(super) async fn row_of(&self, name_or_id: &str) -> Result<Option<MachineAccount>, Problem> {
-        let machine = &self.0.machine;
-        let row = match name_or_id.parse::<AccountId>() {
-            Ok(id) => machine.account(id).await,
-            Err(_) => machine.account_by_name(name_or_id.to_owned()).await,
-        };
-        row.map_err(|e| problem(&e))
+        let named = name_or_id.to_owned();
+        self.read(move |view| match named.parse::<AccountId>() {
+            Ok(id) => view.account(id),
+            Err(_) => view.account_by_name(&named),
+        })
+        .await
     }
 
     /// The accounts that a Unix user is tied to, and how; by login and by configuration counts as by
     /// configuration, which lasts longer.
     pub(super) async fn ties(&self, peer: Peer) -> Result<BTreeMap<AccountId, Access>, Problem> {
-        let ties = self.0.machine.ties_of(peer.uid).await;
-        let ties = ties.map_err(|e| problem(&e))?;
+        let ties = self.read(move |view| view.ties_of(peer.uid)).await?;
         let mut found: BTreeMap<AccountId, Access> = ties
             .into_iter()
             .map(|tie| (tie.account, Access::Login))
@@ -81,7 +79,7 @@ impl Accounts {
     async fn only(&self, peer: Peer, tied: Vec<AccountId>) -> Result<MachineAccount, Problem> {
         let mut rows = Vec::new();
         for id in tied {
-            rows.extend(self.0.machine.account(id).await.map_err(|e| problem(&e))?);
+            rows.extend(self.read(move |view| view.account(id)).await?);
         }
         if rows.len() > 1 {
             let mut names: Vec<&str> = rows.iter().map(|r| r.entry.username.as_str()).collect();
@@ -90,11 +88,29 @@ impl Accounts {
             return Err(Problem::new(Code::Ambiguous, message)
                 .hint("name one with --account (or ATOME_ACCOUNT)"));
         }
-        rows.pop().ok_or_else(|| {
-            let message = format!("no account is logged in for Unix user {}", peer.uid);
-            Problem::new(Code::AuthRequired, message)
-                .hint("log in with 'atomectl login NAME', or make an account with 'atomectl account create NAME'")
-        })
+        rows.pop().ok_or_else(|| nobody(peer))
+    }
+
+    /// The accounts of the asker that a request may be about which is about none of them in particular: the
+    /// one that it names, else all.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::AuthRequired`] where there is none.
+    pub(super) async fn select_any(
+        &self,
+        peer: Peer,
+        named: Option<&str>,
+    ) -> Result<Vec<Account>, Problem> {
+        if named.is_some() {
+            return Ok(vec![self.select(peer, named).await?.account]);
+        }
+        let ties = self.ties(peer).await?;
+        let accounts: Vec<Account> = ties.into_keys().flat_map(|id| self.opened(id)).collect();
+        if accounts.is_empty() {
+            return Err(nobody(peer));
+        }
+        Ok(accounts)
     }
 
     /// The accounts that the asker may see: its own; root sees all, and no data of theirs.
@@ -154,6 +170,13 @@ impl Accounts {
         };
         Ok(self.rows().await?.into_iter().filter_map(of).collect())
     }
+}
+
+fn nobody(peer: Peer) -> Problem {
+    let message = format!("no account is logged in for Unix user {}", peer.uid);
+    Problem::new(Code::AuthRequired, message).hint(
+        "log in with 'atomectl login NAME', or make an account with 'atomectl account create NAME'",
+    )
 }
 
 fn not_logged_in(peer: Peer, named: &str) -> Problem {

@@ -1,7 +1,6 @@
 //! Where an account stands, in the words of `status`.
 
 use atome_engine::replica::{Phase, Position};
-use atome_proto::limit::CLOCK_AHEAD_MAX_MS;
 use atome_proto::local::v1::{
     AccountState, AccountStatus, AccountView, Finding, Mode, SetMode, Severity,
 };
@@ -65,7 +64,7 @@ impl Account {
             refused: position.refused,
             cursor: position.cursor.map(|cursor| cursor.feed),
             hub_head: progress.as_ref().and_then(|p| p.head),
-            session_expires_at: row.session_expires_at_ms.map(to_rfc3339),
+            session_expires_at: row.session.map(|term| to_rfc3339(term.expires_at_ms)),
             last_synced_at: progress
                 .as_ref()
                 .and_then(|p| p.last_synced_ms)
@@ -74,66 +73,6 @@ impl Account {
             snapshot_done: snapshot.map(|(done, _)| done),
             snapshot_total: snapshot.map(|(_, total)| total),
         }
-    }
-
-    /// What a person should know of it.
-    #[must_use]
-    pub fn findings(&self, row: &MachineAccount) -> Vec<Finding> {
-        let Some(sync) = &self.sync else {
-            return vec![];
-        };
-        let view = sync.view();
-        let finding = |code: &str, severity, since_ms: u64, message: &str, remedy: &str| Finding {
-            code: code.to_owned(),
-            severity,
-            account: Some(self.id),
-            since: to_rfc3339(since_ms),
-            message: message.to_owned(),
-            remedy: remedy.to_owned(),
-        };
-        let mut found: Vec<Finding> = view
-            .findings
-            .iter()
-            .map(|(code, since)| {
-                let (message, remedy) = words_of(code);
-                finding(code, Severity::Warning, *since, message, remedy)
-            })
-            .collect();
-        let since_made = row.created_at_ms;
-        match self.state() {
-            AccountState::AuthRequired => found.push(finding(
-                "auth-required",
-                Severity::Error,
-                view.away_since_ms.unwrap_or(since_made),
-                "the hub asks for a login; local work goes on, nothing is lost",
-                "log in again with 'atomectl login NAME'",
-            )),
-            AccountState::Conflict => found.push(finding(
-                "name-conflict",
-                Severity::Error,
-                since_made,
-                "the hub has given this name or phone number to another account; local work goes on",
-                "keep working here; export the data with 'atomectl export' and seed it into an account \
-                 of another name to bring it to the hub",
-            )),
-            AccountState::Local
-            | AccountState::Registering
-            | AccountState::Synced
-            | AccountState::Syncing
-            | AccountState::Offline
-            | AccountState::Paused => {}
-        }
-        let limit = i64::try_from(CLOCK_AHEAD_MAX_MS).unwrap_or(i64::MAX);
-        if view.clock_ahead_ms.is_some_and(|ahead| ahead > limit) {
-            found.push(finding(
-                "clock-ahead",
-                Severity::Warning,
-                crate::clock::wall_ms(),
-                "this machine's clock is ahead of the hub's; the hub's time is used instead",
-                "set the clock, by NTP for instance",
-            ));
-        }
-        found
     }
 }
 
@@ -147,24 +86,6 @@ fn state_of(view: &View) -> AccountState {
         Phase::Syncing => AccountState::Syncing,
         Phase::Offline | Phase::Resting if !view.credentials => AccountState::AuthRequired,
         Phase::Offline | Phase::Resting => AccountState::Offline,
-    }
-}
-
-fn words_of(code: &str) -> (&'static str, &'static str) {
-    match code {
-        "replica-forked" => (
-            "a copy of this store was at work; this one goes on under a new replica id",
-            "stop the other copy, if it still runs; nothing was lost",
-        ),
-        "no-progress" => (
-            "the hub answers the same again and again, and nothing moves",
-            "look at 'atomectl sync verify', and at the hub's log",
-        ),
-        "version-skew" => (
-            "the hub speaks another version of the sync protocol; local work goes on",
-            "update whichever of the two is older",
-        ),
-        _ => ("the sync driver reports this", "look at the daemon's log"),
     }
 }
 
@@ -223,7 +144,7 @@ fn broken(row: &MachineAccount, id: AccountId, why: Problem) -> (AccountStatus, 
         refused: 0,
         cursor: None,
         hub_head: None,
-        session_expires_at: row.session_expires_at_ms.map(to_rfc3339),
+        session_expires_at: row.session.map(|term| to_rfc3339(term.expires_at_ms)),
         last_synced_at: None,
         last_error: Some(why),
         snapshot_done: None,

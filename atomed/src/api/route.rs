@@ -10,7 +10,8 @@ use crate::accounts::{Account, Selected};
 use super::query::Query;
 use super::reply::{self, Body, Handled};
 use super::{
-    Peer, Shared, accounts, atomes, commits, list, metrics, seed, status, sync, tree, watch,
+    Peer, Shared, accounts, atomes, commits, directory, list, metrics, seed, status, sync, tree,
+    watch,
 };
 
 /// A request as handlers take it.
@@ -93,7 +94,23 @@ async fn dispatch(method: &Method, segments: &[&str], asked: Asked<'_>) -> Handl
             ("GET", []) => accounts::list(asked).await,
             ("POST", []) => accounts::create(asked).await,
             ("GET", [account]) => accounts::show(asked, account).await,
+            ("POST", [account, "password"]) => accounts::password(asked, account).await,
+            ("POST", [account, "delete"]) => accounts::remove(asked, account).await,
+            ("POST", [account, "resolve"]) => accounts::resolve(asked, account).await,
+            (_, [] | [_] | [_, "password" | "delete" | "resolve"]) => Err(no_method(method)),
+            _ => Err(no_route(segments)),
+        },
+        ["sessions", rest @ ..] => match (method.as_str(), rest) {
+            ("GET", []) => accounts::sessions(asked).await,
+            ("DELETE", []) => accounts::revoke_others(asked).await,
+            ("DELETE", [session]) => accounts::revoke(asked, session).await,
             (_, [] | [_]) => Err(no_method(method)),
+            _ => Err(no_route(segments)),
+        },
+        ["directory", rest @ ..] => match (method.as_str(), rest) {
+            ("GET", []) => directory::list(asked).await,
+            ("GET", ["lookup"]) => directory::lookup(asked).await,
+            (_, [] | ["lookup"]) => Err(no_method(method)),
             _ => Err(no_route(segments)),
         },
         [one] => match (method.as_str(), *one) {

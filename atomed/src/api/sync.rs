@@ -49,7 +49,7 @@ pub(super) async fn now(mut asked: Asked<'_>) -> Handled {
     let account = asked.account().await?;
     asked.query.done()?;
     let sync = driver(&account)?;
-    asked.shared.accounts.register_now();
+    asked.shared.accounts.keep_now();
     sync.sync_now().await?;
     reply::done()
 }
@@ -82,7 +82,7 @@ async fn changed(shared: &Shared, account: &Account) -> Handled {
     if let Some(sync) = &account.sync {
         sync.schedule_changed().await?;
     }
-    shared.accounts.register_now();
+    shared.accounts.keep_now();
     reply::done()
 }
 

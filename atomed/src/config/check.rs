@@ -9,7 +9,7 @@ use super::fault::{Fault, Faults, Place};
 use super::location::Environment;
 use super::proxy::proxy_for;
 use super::settings::{AccessSetting, Setting, Settings};
-use super::{AccessRule, Config, Durability, LogFormat, Remote, Sandbox};
+use super::{AccessRule, Config, DirectoryMode, Durability, LogFormat, Remote, Sandbox};
 
 /// Judges every setting; gives the configuration, or all that is wrong with it.
 pub(super) fn check(
@@ -33,6 +33,7 @@ pub(super) fn check(
         sandbox: checker.sandbox(),
         socket: checker.socket(environment),
         remote,
+        directory: checker.directory(),
         access: checker.access(settings.access),
         device: checker.device(),
         durability: checker.durability(),
@@ -131,6 +132,15 @@ impl Checker {
             );
         }
         sandbox.unwrap_or(Sandbox::BestEffort)
+    }
+
+    fn directory(&mut self) -> DirectoryMode {
+        let words = [
+            ("all", DirectoryMode::All),
+            ("contacts", DirectoryMode::Contacts),
+            ("none", DirectoryMode::None),
+        ];
+        self.word("directory", &words, DirectoryMode::default())
     }
 
     fn secrets(&mut self) {

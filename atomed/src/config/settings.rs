@@ -19,6 +19,7 @@ const KEYS: &[&str] = &[
     "sandbox",
     "device",
     "durability",
+    "directory",
     "local.socket",
     "remote.endpoint",
     "remote.ca_file",

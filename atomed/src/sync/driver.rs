@@ -5,15 +5,17 @@
 //! here. What to do next is never decided here.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use atome_engine::clock::Now;
 use atome_engine::replica::{Input, Position, Replica};
 use atome_proto::account::Secret;
+use atome_proto::directory::{DirectoryChange, DirectoryEvent};
 use atome_proto::local::v1::SetMode;
 use atome_proto::runtime::RuntimeDeclaration;
 use atome_proto::sync::v1::{CAPABILITY_ZSTD, Digest, HubFrame};
-use atome_proto::{AccountId, Problem};
+use atome_proto::{AccountId, Code, Problem};
 use atome_store::ReplicaStore;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -22,6 +24,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::handle::{Command, Handle};
 use super::link::{Event, Link};
+use super::news::News;
 use super::view::View;
 use crate::clock::now;
 use crate::random;
@@ -49,6 +52,10 @@ pub struct Parts {
     pub secrets: Secrets,
     /// What the daemon declares itself to be.
     pub declaration: RuntimeDeclaration,
+    /// Where it leaves what is not about its own store.
+    pub news: Arc<News>,
+    /// Whether the machine wants to hear of changes of the directory.
+    pub hears_directory: bool,
     /// The order to stop.
     pub stop: Stop,
 }
@@ -64,7 +71,10 @@ pub async fn driver(
     let position = parts.store.position().await.map_err(|e| problem(&e))?;
     let (schedule, paused) = parts.store.schedule().await.map_err(|e| problem(&e))?;
     let seed = u64::from_be_bytes(random::bytes()?);
-    let machine = Replica::new(&parts.declaration, position, seed);
+    let mut machine = Replica::new(&parts.declaration, position, seed);
+    if parts.hears_directory {
+        machine = machine.hearing_directory();
+    }
     let token = token(&parts);
     let view = View {
         progress: machine.progress(),
@@ -136,6 +146,7 @@ impl Driver {
             paused: self.paused,
         });
         self.take(Input::Credentials(self.token.is_some()));
+        let mut ended = None;
         loop {
             let woken = self.next().await;
             match woken {
@@ -147,6 +158,10 @@ impl Driver {
                 Wake::Link(event) => self.on_event(event),
                 Wake::Answer(Some(input)) => self.take(input),
                 Wake::Answer(None) => {}
+                Wake::Command(Some(Command::End(done))) => {
+                    ended = Some(done);
+                    break;
+                }
                 Wake::Command(Some(command)) => self.on_command(command).await,
                 Wake::Command(None) | Wake::Stop => break,
             }
@@ -156,6 +171,8 @@ impl Driver {
         if let Some(link) = link {
             link.close().await;
         }
+        // Whoever wanted the end hears of it by the fall of its channel.
+        drop(ended);
     }
 
     async fn next(&mut self) -> Wake {
@@ -196,16 +213,15 @@ impl Driver {
                 self.take(Input::Connected);
             }
             Event::Frame(frame) => {
-                if let (HubFrame::Welcome(welcome), Some(link)) = (&frame, &mut self.link)
-                    && welcome.capabilities.iter().any(|c| c == CAPABILITY_ZSTD)
-                {
-                    link.compress();
-                }
+                self.note(&frame);
                 self.take(Input::Frame(frame));
             }
             Event::AuthRefused(problem) => {
                 tracing::warn!(%account, code = %problem.code, "the hub asks for a login");
                 self.link = None;
+                if problem.code == Code::AccountDeleted {
+                    self.parts.news.deleted(account);
+                }
                 self.take(Input::AuthRefused(problem));
             }
             Event::Closed(problem) => {
@@ -214,6 +230,41 @@ impl Driver {
                 self.link = None;
                 self.take(Input::Closed(problem));
             }
+        }
+    }
+
+    /// Notes what a frame says to others than the engine.
+    fn note(&mut self, frame: &HubFrame) {
+        let news = &self.parts.news;
+        match frame {
+            HubFrame::Welcome(welcome) => {
+                if let Some(link) = &mut self.link
+                    && welcome.capabilities.iter().any(|c| c == CAPABILITY_ZSTD)
+                {
+                    link.compress();
+                }
+                news.welcomed(self.parts.account, welcome);
+            }
+            HubFrame::AccountCreated(created) => news.listed(DirectoryChange {
+                number: created.number,
+                change: DirectoryEvent::Created(created.entry.clone()),
+            }),
+            HubFrame::AccountDeleted(deleted) => news.listed(DirectoryChange {
+                number: deleted.number,
+                change: DirectoryEvent::Deleted(deleted.user_id),
+            }),
+            HubFrame::Ack(_)
+            | HubFrame::Batch(_)
+            | HubFrame::Snapshot(_)
+            | HubFrame::Digest(_)
+            | HubFrame::Pong(_) => {}
+            HubFrame::Error(error) if error.code == Code::AccountDeleted => {
+                news.deleted(self.parts.account);
+            }
+            HubFrame::Bye(bye) if bye.code == Code::AccountDeleted => {
+                news.deleted(self.parts.account);
+            }
+            HubFrame::Error(_) | HubFrame::Bye(_) => {}
         }
     }
 
@@ -239,6 +290,8 @@ impl Driver {
                 // Whoever told may have gone.
                 let _ = seen.send(());
             }
+            // The loop ends by it before it comes here.
+            Command::End(_) => {}
             Command::SyncNow => self.take(Input::SyncNow),
             Command::Wait(answer) => {
                 if self.askers.waits.len() < ASKERS_MAX {
@@ -288,6 +341,9 @@ impl Driver {
             findings: BTreeMap::new(),
         };
         self.view.send_if_modified(|before| {
+            if before.progress.connected && !view.progress.connected {
+                self.parts.news.left(now.wall_ms);
+            }
             view.keep_since(before, now.wall_ms);
             let differs = *before != view;
             if differs {
@@ -305,9 +361,9 @@ impl Askers {
     }
 }
 
-/// The token that is on the disk.
+/// The token that is kept.
 fn token(parts: &Parts) -> Option<Secret> {
-    match parts.secrets.token(parts.account) {
+    match parts.secrets.token(&parts.account.to_string()) {
         Ok(token) => token,
         Err(error) => {
             tracing::error!(account = %parts.account, %error, "no token");

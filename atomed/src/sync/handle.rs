@@ -18,6 +18,8 @@ pub(super) enum Command {
     SyncNow,
     /// An answer once the store is as the hub is.
     Wait(oneshot::Sender<Position>),
+    /// The end, of this driver alone.
+    End(oneshot::Sender<()>),
     /// The hub's digest.
     Digest(oneshot::Sender<Digest>),
 }
@@ -62,6 +64,15 @@ impl Handle {
         let (seen, is_seen) = oneshot::channel();
         self.tell(Command::Token(seen)).await?;
         is_seen.await.map_err(|_| stopping())
+    }
+
+    /// Ends the driver, and waits until it has said goodbye.
+    pub async fn end(&self) {
+        let (done, is_done) = oneshot::channel();
+        if self.tell(Command::End(done)).await.is_ok() {
+            // Its fall is the answer.
+            let _ = is_done.await;
+        }
     }
 
     /// Asks for an attempt now.

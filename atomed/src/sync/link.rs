@@ -186,7 +186,7 @@ fn not_upgraded(error: &WsError) -> Event {
         let body = response.body().as_deref().unwrap_or_default();
         let problem = problem_of(response.status(), response.headers(), body);
         return match response.status().as_u16() {
-            401 | 403 => Event::AuthRefused(problem),
+            401 | 403 | 410 => Event::AuthRefused(problem),
             _ => Event::Closed(Some(problem)),
         };
     }

@@ -25,7 +25,7 @@ pub(crate) async fn wait(mut asked: Asked<'_>) -> Handled {
     };
     let sync = driver(&account)?;
     // Whoever waits wishes for an attempt now.
-    asked.shared.accounts.register_now();
+    asked.shared.accounts.keep_now();
     let waited = sync.wait().await?;
     let stop = asked.shared.stop.clone();
     let position = tokio::select! {
