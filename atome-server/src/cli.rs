@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use atome_sandbox::Entered;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use self::admin::AdminCommand;
 use crate::admin::AdminError;
@@ -55,6 +55,12 @@ enum Command {
     Admin(AdminCommand),
     /// Prints the version
     Version,
+}
+
+/// The command line, for what is made from it: man pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Does what the arguments of this process say.

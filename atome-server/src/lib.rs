@@ -24,3 +24,4 @@ pub mod sandbox;
 pub mod source;
 pub mod stop;
 pub mod tls;
+pub mod watchdog;

@@ -21,6 +21,7 @@ use crate::listener::{self, ListenError};
 use crate::notify::notify;
 use crate::stop::Stop;
 use crate::tls::{self, TlsError};
+use crate::watchdog;
 
 /// Why a hub did not start, or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +87,7 @@ pub async fn run(
     say_ready(&hub, listen, tls.as_ref());
     ready(listen);
     let hub = Arc::new(hub);
+    watchdog::start(Arc::clone(&hub));
     tokio::join!(
         listen::accept(listener, &hub, tls.as_ref()),
         housekeeping::keep(&hub)

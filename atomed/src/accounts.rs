@@ -174,6 +174,18 @@ impl Accounts {
         Ok(accounts)
     }
 
+    /// Whether the machine store answers, be it only with what is wrong with its disk: a new start
+    /// brings back a store that has stopped, and mends no disk.
+    pub async fn answer(&self) -> bool {
+        match self.rows().await {
+            Ok(_) => true,
+            Err(problem) => {
+                tracing::error!(%problem, "the machine store does not answer the watchdog");
+                problem.code != Code::Stopping
+            }
+        }
+    }
+
     /// The accounts that this machine keeps, by name.
     async fn rows(&self) -> Result<Vec<MachineAccount>, Problem> {
         self.read(|view| view.accounts()).await

@@ -21,6 +21,7 @@ use crate::sandbox;
 use crate::secrets::private_folder;
 use crate::socket::{Listening, SocketError};
 use crate::stop::Stop;
+use crate::watchdog;
 
 /// Why the daemon does not start.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +106,7 @@ pub async fn run(
     );
     tracing::info!(socket = %listening.path.display(), "ready");
     ready();
+    watchdog::start(accounts.clone(), stop.clone());
     api.serve(&listening.listener).await;
     drop(declared);
     accounts.close().await;

@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod api;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;
@@ -20,3 +21,4 @@ pub mod socket;
 pub mod stop;
 pub mod store_problem;
 pub mod sync;
+pub mod watchdog;

@@ -1,10 +1,10 @@
 //! `atomed`: reads the configuration, sets up the log, runs the daemon until it is told to stop.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use atome_proto::runtime::RuntimeDeclaration;
+use atomed::cli::Arguments;
 use atomed::config::{Config, Environment, LogFormat};
 use atomed::daemon::{self, Start};
 use atomed::stop::{Stop, on_signals};
@@ -17,29 +17,6 @@ use tracing_subscriber::EnvFilter;
 const EXIT_CONFIG: u8 = 78;
 /// Threads for work that blocks: hashing and opening stores.
 const BLOCKING_THREADS_MAX: usize = 8;
-
-/// The Atome daemon: keeps the accounts of this machine, answers on a Unix socket, syncs with one hub.
-#[derive(Debug, Parser)]
-#[command(name = "atomed", version, after_help = EXAMPLES)]
-struct Arguments {
-    /// The configuration file; without it the service's or the user's own is read.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Checks the configuration, tells all that is wrong with it, and ends.
-    #[arg(long)]
-    check_config: bool,
-    /// Prints what the daemon would declare itself to be, as JSON, and ends.
-    #[arg(long)]
-    print_runtime: bool,
-}
-
-const EXAMPLES: &str = "\
-Examples:
-  atomed --config /etc/atome/atomed.toml --check-config
-  atomed --config ./atomed.toml
-
-Every key can be overridden by the environment: ATOMED_REMOTE__ENDPOINT is [remote] endpoint.
-Exit codes: 0 stopped as told, 1 could not start, 78 the configuration is wrong.";
 
 fn main() -> ExitCode {
     // Nothing that the daemon makes is for all; what is for its group alone, or for nobody, says so.

@@ -82,6 +82,16 @@ pub(crate) fn skipped(why: &str) {
     writeln!(std::io::stderr(), "skipped: {why}").unwrap();
 }
 
+/// Whether a program that a test needs is not installed; says so aloud, and is a failure where `CI` is set.
+#[track_caller]
+pub(crate) fn is_missing(programs: &[&str]) -> bool {
+    let missing = first_missing(programs);
+    if let Some(missing) = missing {
+        skipped(&format!("{missing} is not installed"));
+    }
+    missing.is_some()
+}
+
 /// Takes what must be there, and says in words what is there instead.
 pub(crate) trait Must<T> {
     fn must(self) -> T;
@@ -99,13 +109,17 @@ impl<T, E: Error> Must<T> for Result<T, E> {
 
 /// What this machine lacks of programs that a test needs, or of the right to use them.
 pub(crate) fn lacking(programs: &[&str]) -> Option<String> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = |program: &&str| std::env::split_paths(&path).any(|dir| dir.join(program).exists());
-    if let Some(program) = programs.iter().find(|program| !found(program)) {
+    if let Some(program) = first_missing(programs) {
         return Some(format!("there is no {program} here"));
     }
     let is_root = rustix::process::geteuid().is_root();
     (!is_root).then(|| "this needs root".to_owned())
+}
+
+fn first_missing<'a>(programs: &[&'a str]) -> Option<&'a str> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let there = |program: &&&str| std::env::split_paths(&path).any(|f| f.join(program).exists());
+    programs.iter().find(|program| !there(program)).copied()
 }
 
 /// Runs a command that must succeed.

@@ -7,6 +7,7 @@
 pub mod authority;
 pub mod binaries;
 pub mod cargo;
+pub mod confine;
 pub mod ctl;
 pub mod error;
 pub mod hub;
@@ -16,6 +17,7 @@ pub mod machine;
 pub mod process;
 
 pub use binaries::Binaries;
+pub use confine::{Confinement, Unit};
 pub use ctl::{Ctl, Reply};
 pub use error::HarnessError;
 pub use hub::Hub;

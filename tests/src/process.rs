@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -38,7 +39,21 @@ impl Running {
     /// # Errors
     ///
     /// [`HarnessError::NotReady`] with the end of the log.
-    pub fn start(mut command: Command, folder: &Path, name: &str) -> Result<Self, HarnessError> {
+    pub fn start(command: Command, folder: &Path, name: &str) -> Result<Self, HarnessError> {
+        Self::start_with(command, Stdio::null(), folder, name)
+    }
+
+    /// As [`Running::start`], with something on its standard input.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn start_with(
+        mut command: Command,
+        stdin: Stdio,
+        folder: &Path,
+        name: &str,
+    ) -> Result<Self, HarnessError> {
         let began = Instant::now();
         let log = folder.join(format!("{name}.log"));
         let notify = folder.join(format!("{name}.notify"));
@@ -54,7 +69,7 @@ impl Running {
         alone(&mut command, folder)
             .envs(given)
             .env("NOTIFY_SOCKET", &notify)
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(output)
             .stderr(errors);
         let child = command
@@ -120,9 +135,18 @@ impl Running {
     /// # Errors
     ///
     /// Where it does not stop in time.
-    pub fn stop(mut self) -> Result<ExitStatus, HarnessError> {
-        signal(self.pid(), Signal::TERM)?;
+    pub fn stop(self) -> Result<ExitStatus, HarnessError> {
         let pid = self.pid();
+        self.stop_from(pid)
+    }
+
+    /// As [`Running::stop`], where the program is not the process that was started but one that it started.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn stop_from(mut self, pid: u32) -> Result<ExitStatus, HarnessError> {
+        signal(pid, Signal::TERM)?;
         let (ended, watchdog) = mpsc::channel::<()>();
         let killer = std::thread::spawn(move || {
             let late = watchdog.recv_timeout(STOP_TIMEOUT) == Err(RecvTimeoutError::Timeout);
@@ -203,6 +227,8 @@ fn listen(path: &Path) -> Result<UnixDatagram, HarnessError> {
         fs::remove_file(path).map_err(failed())?;
     }
     let socket = UnixDatagram::bind(path).map_err(failed())?;
+    // As systemd's: the program may run as another user.
+    fs::set_permissions(path, fs::Permissions::from_mode(0o777)).map_err(failed())?;
     socket
         .set_read_timeout(Some(CHECK_EVERY))
         .map_err(failed())?;

@@ -1,54 +1,60 @@
-//! `cargo xtask dist`: man pages and completions, made from the definitions that `atomectl` itself parses by.
+//! `cargo xtask dist`: what is shipped, below `dist/`: man pages and completions, made from the definitions
+//! that the programs themselves parse by, and two Debian packages.
 
-use std::fs;
+#[cfg(test)]
+mod clean_root;
+mod deb;
+mod libraries;
+mod package;
+mod pages;
+mod tree;
+
 use std::path::Path;
+use std::process::{Command, Stdio};
 
-use clap_complete::{Shell, generate_to};
+use atome_tests::Binaries;
+use clap::Args;
 
 use crate::Outcome;
 
-/// The shells that completions are made for.
-const SHELLS: &[Shell] = &[Shell::Bash, Shell::Zsh, Shell::Fish];
+/// What to ship.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The packages' own number behind the version: higher where the same version is packaged anew.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    revision: u32,
+}
 
 /// Writes everything below `dist/`.
-pub(crate) fn run(root: &Path) -> Outcome {
+pub(crate) fn run(root: &Path, arguments: &Arguments) -> Outcome {
     let folder = root.join("dist");
-    write(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let pages =
+        pages::Pages::write(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     println!("man pages and completions are in {}", folder.display());
-    Ok(())
-}
-
-fn write(folder: &Path) -> std::io::Result<()> {
-    let man = folder.join("man");
-    let completions = folder.join("completions");
-    fs::create_dir_all(&man)?;
-    fs::create_dir_all(&completions)?;
-    clap_mangen::generate_to(atomectl::command(), &man)?;
-    for shell in SHELLS {
-        generate_to(*shell, &mut atomectl::command(), "atomectl", &completions)?;
+    if !is_there("dpkg-deb") {
+        println!("no packages: dpkg-deb is not installed; they are made on Debian and its kin");
+        return Ok(());
+    }
+    let binaries =
+        Binaries::build(&root.join("target"), true, false).map_err(|error| error.to_string())?;
+    let source = package::Source {
+        root,
+        programs: &binaries.folder,
+        pages: &pages,
+        revision: arguments.revision,
+    };
+    for package in package::PACKAGES {
+        println!("{}", package.build(&source, &folder)?.display());
     }
     Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_shell_and_every_command_has_its_file() {
-        let folder = tempfile::tempdir().unwrap();
-        write(folder.path()).unwrap();
-        let there = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
-        for name in ["atomectl.bash", "_atomectl", "atomectl.fish"] {
-            assert!(
-                there(&format!("completions/{name}")).contains("verify"),
-                "{name}"
-            );
-        }
-        assert!(there("man/atomectl.1").contains("atomectl"));
-        for command in ["seed", "sync-wait", "account-create"] {
-            let page = there(&format!("man/atomectl-{command}.1"));
-            assert!(page.contains("Example"), "{command}");
-        }
-    }
+/// Whether a program can be started here.
+fn is_there(program: &str) -> bool {
+    Command::new(program)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
 }

@@ -38,8 +38,8 @@ enum Chore {
     Check,
     /// Checks the rules of the architecture that the compiler cannot see.
     Tidy,
-    /// Makes man pages and completions in `dist/`.
-    Dist,
+    /// Makes what is shipped in `dist/`: man pages, completions, Debian packages.
+    Dist(dist::Arguments),
     /// Runs the simulated world on more seeds than the tests do.
     Sim(sim::Arguments),
 }
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         Chore::Demo(arguments) => demo::run(&root, &arguments),
         Chore::Check => check::run(&root),
         Chore::Tidy => tidy::run(&root),
-        Chore::Dist => dist::run(&root),
+        Chore::Dist(arguments) => dist::run(&root, &arguments),
         Chore::Sim(arguments) => sim::run(&root, &arguments),
     };
     match outcome {

@@ -36,7 +36,16 @@ const ARROWS: &[(&str, &[&str])] = &[
         "atome-tests",
         &["atome-proto", "atome-engine", "atome-store", "atome-client"],
     ),
-    ("xtask", &["atome-proto", "atomectl", "atome-tests"]),
+    (
+        "xtask",
+        &[
+            "atome-proto",
+            "atomectl",
+            "atomed",
+            "atome-server",
+            "atome-tests",
+        ],
+    ),
 ];
 
 /// Outside crates that are the business of a few rooms.
