@@ -270,7 +270,7 @@ impl Replica {
             Input::SyncNow => self.on_sync_now(now),
             Input::Connected => self.on_connected(now),
             Input::Closed(problem) => self.on_closed(problem, now),
-            Input::AuthRefused(problem) => self.on_auth_refused(problem),
+            Input::AuthRefused(problem) => self.on_auth_refused(problem, now),
             Input::Frame(frame) => self.on_frame(frame, now),
             Input::Pending { after, commits } => self.on_pending(after, commits),
             Input::Done(position) => self.on_done(position, now),

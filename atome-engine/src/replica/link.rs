@@ -14,6 +14,9 @@ const HEARTBEAT_MS: u64 = 30_000;
 const DEAD_MS: u64 = 2 * HEARTBEAT_MS;
 /// What speaks another protocol is asked again after so long.
 const SKEW_RETRY_MS: u64 = 600_000;
+/// A token that the hub does not take is shown again after so long: seldom enough to be no load, soon
+/// enough for a machine that nobody watches.
+const AUTH_RETRY_MS: u64 = 3_600_000;
 /// Minutes from one connection to the next in mode `interval`, unless set.
 const EVERY_MIN: u32 = 15;
 const MINUTE_MS: u64 = 60_000;
@@ -30,8 +33,9 @@ enum State {
     Greeting { said: bool },
     /// The hub has welcomed this replica.
     Open,
-    /// The hub does not take the token.
-    AuthRequired,
+    /// The hub does not take the token; it is asked again at this time, should nobody log in before: an
+    /// account that an operator has opened again needs nobody at its machines.
+    AuthRequired(u64),
 }
 
 #[derive(Debug)]
@@ -73,7 +77,7 @@ impl Link {
     }
 
     pub(super) fn is_auth_required(&self) -> bool {
-        self.state == State::AuthRequired
+        matches!(self.state, State::AuthRequired(_))
     }
 
     pub(super) fn is_forked(&self) -> bool {
@@ -93,7 +97,8 @@ impl Link {
     pub(super) fn next_attempt_ms(&self) -> Option<u64> {
         match self.state {
             State::Closed(at) => at,
-            State::Opening | State::Greeting { .. } | State::Open | State::AuthRequired => None,
+            State::AuthRequired(at) => Some(at),
+            State::Opening | State::Greeting { .. } | State::Open => None,
         }
     }
 
@@ -104,7 +109,7 @@ impl Link {
             State::Open => Some(
                 (self.heard_ms.max(self.pinged_ms) + HEARTBEAT_MS).min(self.heard_ms + DEAD_MS),
             ),
-            State::AuthRequired => None,
+            State::AuthRequired(at) => Some(at).filter(|_| may_connect),
         }
     }
 }
@@ -122,7 +127,8 @@ impl Replica {
 
     pub(super) fn plan_link(&mut self, now: Now) {
         match self.link.state {
-            State::Closed(at) => {
+            State::Closed(_) | State::AuthRequired(_) => {
+                let at = self.link.next_attempt_ms();
                 if self.may_connect() && at.is_some_and(|at| at <= now.mono_ms) {
                     self.link.state = State::Opening;
                     self.link.opened_ms = now.mono_ms;
@@ -137,7 +143,7 @@ impl Replica {
             }
             State::Greeting { said: false } if !self.storing => self.say_hello(),
             State::Open => self.keep_alive(now),
-            State::Opening | State::Greeting { .. } | State::AuthRequired => {}
+            State::Opening | State::Greeting { .. } => {}
         }
     }
 
@@ -235,7 +241,7 @@ impl Replica {
             (Code::Fork, Some(number)) => {
                 self.jobs.push_back(StoreJob::Fork { from: *number });
             }
-            (Code::AuthRequired | Code::AccountDeleted, _) => self.on_auth_refused(problem),
+            (Code::AuthRequired | Code::AccountDeleted, _) => self.on_auth_refused(problem, now),
             (Code::Unsupported, _) => self.hang_up(Some(problem), Some(SKEW_RETRY_MS), now),
             _ => self.hang_up(Some(problem), None, now),
         }
@@ -245,7 +251,7 @@ impl Replica {
         let problem = Problem::new(bye.code, bye.message);
         // The session was revoked while the connection stood, or the account deleted.
         if matches!(bye.code, Code::AuthRequired | Code::AccountDeleted) {
-            return self.on_auth_refused(problem);
+            return self.on_auth_refused(problem, now);
         }
         self.hang_up(Some(problem), bye.retry_after_ms, now);
     }
@@ -258,9 +264,9 @@ impl Replica {
         self.link.state = State::Closed(Some(now.mono_ms));
     }
 
-    pub(super) fn on_auth_refused(&mut self, problem: Problem) {
+    pub(super) fn on_auth_refused(&mut self, problem: Problem, now: Now) {
         self.drop_connection();
-        self.link.state = State::AuthRequired;
+        self.link.state = State::AuthRequired(now.mono_ms + AUTH_RETRY_MS);
         self.status.failed(problem);
     }
 
@@ -311,7 +317,7 @@ impl Replica {
     pub(super) fn on_sync_now(&mut self, now: Now) {
         self.link.asked = true;
         self.link.backoff.reset();
-        if matches!(self.link.state, State::Closed(_)) {
+        if matches!(self.link.state, State::Closed(_) | State::AuthRequired(_)) {
             self.link.state = State::Closed(Some(now.mono_ms));
         }
     }

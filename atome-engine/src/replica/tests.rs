@@ -521,19 +521,27 @@ fn mode_interval_waits_for_its_part_of_the_day() {
 }
 
 #[test]
-fn a_refused_token_is_not_tried_again_until_there_is_another() {
+fn a_refused_token_is_tried_again_when_asked_to_and_else_seldom() {
     let mut replica = open(position(1, 0, Some(3)), 3, 0);
-    replica.handle(
-        Input::AuthRefused(Problem::new(Code::AuthRequired, "over")),
-        at(3),
-    );
+    let refused = |ms| {
+        let problem = Problem::new(Code::AuthRequired, "over");
+        (Input::AuthRefused(problem), at(ms))
+    };
+    let (input, now) = refused(3);
+    replica.handle(input, now);
     assert!(effects(&mut replica).contains(&Effect::Disconnect));
-    replica.handle(Input::SyncNow, at(4));
-    replica.handle(Input::Tick, at(9_999_999));
+    replica.handle(Input::Tick, at(3_600_002));
     assert_eq!(effects(&mut replica), []);
     assert_eq!(replica.progress().phase, Phase::AuthRequired);
-    replica.handle(Input::Credentials(true), at(5));
+    replica.handle(Input::Tick, at(3_600_003));
     assert_eq!(effects(&mut replica), [Effect::Connect]);
+    for again in [Input::SyncNow, Input::Credentials(true)] {
+        let (input, now) = refused(3_600_004);
+        replica.handle(input, now);
+        effects(&mut replica);
+        replica.handle(again, at(3_600_005));
+        assert_eq!(effects(&mut replica), [Effect::Connect]);
+    }
 }
 
 #[test]

@@ -123,11 +123,14 @@ fn ending_sessions(status: &Status, now_ms: u64) -> Vec<String> {
 
 /// What a person should know, with what to do about it.
 fn findings(out: &mut Out, status: &Status) -> std::io::Result<()> {
+    let name = |id| status.accounts.iter().find(|account| account.id == id);
     for finding in &status.health {
+        let whose = finding.account.and_then(name);
         let text = format!(
-            "\n{} {}: {}",
+            "\n{} {}{}: {}",
             word(&finding.severity),
             plain(&finding.code),
+            whose.map_or_else(String::new, |one| format!(" ({})", plain(&one.name))),
             plain(&finding.message)
         );
         out.line(text.as_bytes())?;
