@@ -177,3 +177,28 @@ fn a_credential_of_the_service_manager_needs_no_login_at_all() {
     // The configuration's tie is for good.
     fails(&kiosk, &["logout"], 4, "not_allowed");
 }
+
+#[test]
+fn a_session_is_used_in_time_and_lives_on() {
+    let world = World::new();
+    let hub = world.hub();
+    let first = world.machine_with_account("a", Some(&hub));
+    wait(&first);
+    // Far shorter than the hub looks at sessions of connections by itself.
+    let make = ["token", "create", "--account", NAME, "--ttl", "9s"];
+    let token = hub.admin(&make).must().expect_code(0).must().stdout;
+    let file = world.file("token", &token);
+    let kiosk = world.machine("kiosk", Some(&hub));
+    run(&kiosk, &["login", NAME, "--token-file", &file]);
+    let ends = || {
+        let status = json(&kiosk, &["status"]);
+        let ends = status["accounts"][0]["sessionExpiresAt"].as_str();
+        ends.unwrap().to_owned()
+    };
+    let mut before = ends();
+    for _ in 0..3 {
+        // Times of one form sort as they are.
+        before = eventually(|| Some(ends()).filter(|ends| *ends > before));
+    }
+    assert_eq!(state(&kiosk), "synced");
+}
