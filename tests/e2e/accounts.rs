@@ -1,5 +1,9 @@
 //! What becomes of accounts: conflicts and the ways out, other passwords, deletion.
 
+use atome_proto::account::{DirectoryEntry, Secret, Visibility};
+use atome_proto::{AccountId, ReplicaId};
+use atome_store::machine::SessionTerm;
+use atome_store::{Durability, MachineDb, ReplicaDb};
 use atome_tests::{Hub, Machine};
 use serde_json::Value;
 
@@ -93,6 +97,54 @@ fn the_right_password_makes_two_accounts_one() {
     second.start().must();
     wait(&second);
     drop(hub);
+}
+
+/// What a daemon that ended in the midst of a join left: it was noted, and perhaps the store was moved.
+fn left_in_the_midst(machine: &Machine, hub: &Hub, from: AccountId, to: AccountId, moved: bool) {
+    let make = ["token", "create", "--account", NAME, "--ttl", "9d"];
+    let token = hub.admin(&make).must().expect_code(0).must().stdout;
+    let state = machine.state_dir();
+    std::fs::write(state.join("secrets").join(to.to_string()), token).must();
+    let mut db = MachineDb::open(&state.join("machine.db"), Durability::Full).must();
+    let entry = DirectoryEntry {
+        user_id: to,
+        username: NAME.to_owned(),
+        phone: None,
+        visibility: Visibility::Public,
+    };
+    let term = SessionTerm::used(u64::MAX >> 2, 0);
+    let hash = Secret("$argon2id$".to_owned());
+    db.begin_join(from, &entry, &hash, term).must();
+    if moved {
+        let store = state.join("accounts").join(from.to_string());
+        let store = store.join("replica.db");
+        let mut db = ReplicaDb::open(&store, from, ReplicaId(1), Durability::Full).must();
+        db.move_to(to).must();
+    }
+}
+
+#[test]
+fn a_join_goes_on_after_an_end_in_its_midst() {
+    for moved in [false, true] {
+        let world = World::new();
+        let (hub, first, mut second) = in_conflict(&world, PASSWORD);
+        let id = |machine: &Machine| -> AccountId {
+            let status = json(machine, &["status"]);
+            let id = status["accounts"][0]["id"].as_str();
+            id.unwrap().parse().must()
+        };
+        let (from, to) = (id(&second), id(&first));
+        assert_ne!(from, to);
+        second.kill().must();
+        left_in_the_midst(&second, &hub, from, to, moved);
+        second.start().must();
+        assert_eq!(id(&second), to);
+        wait(&second);
+        wait(&first);
+        assert_eq!(export(&first), export(&second));
+        let left = second.state_dir().join("accounts").join(from.to_string());
+        assert!(!left.exists());
+    }
 }
 
 #[test]
