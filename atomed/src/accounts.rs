@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use atome_proto::account::{Secret, Session};
 use atome_proto::runtime::RuntimeDeclaration;
 use atome_proto::{AccountId, Code, Problem};
-use atome_store::machine::{MachineAccount, SessionTerm};
+use atome_store::machine::MachineAccount;
 use atome_store::{
     Durability, MachineDb, MachineStore, MachineView, OpenError, ReplicaStore, StoreError,
 };
@@ -46,6 +45,7 @@ mod select;
 mod sessions;
 mod state;
 mod token;
+mod tokens;
 
 pub use directory::Wanted;
 pub use registrar::Registration;
@@ -302,41 +302,6 @@ impl Accounts {
             }
             account.store.close().await;
         }
-    }
-
-    /// A secret that is kept under a name.
-    async fn secret(&self, name: String) -> Result<Option<Secret>, Problem> {
-        self.with_secrets(move |secrets| secrets.token(&name)).await
-    }
-
-    /// Carries something out on the secrets, which may block.
-    async fn with_secrets<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Secrets) -> Result<T, SecretError> + Send + 'static,
-    ) -> Result<T, Problem> {
-        let secrets = self.0.secrets.clone();
-        tokio::task::spawn_blocking(move || work(&secrets))
-            .await
-            .map_err(|_| stopping())?
-            .map_err(Problem::from)
-    }
-
-    /// Keeps the token of a session that the hub opened, durable before anything is told of it.
-    async fn keep_token(&self, id: AccountId, token: Secret) -> Result<(), Problem> {
-        self.with_secrets(move |secrets| secrets.keep(&id.to_string(), &token))
-            .await
-    }
-
-    /// Takes over a session that the hub opened: its token, its end, and its driver goes on with it.
-    async fn take_session(&self, account: &Account, session: Session) -> Result<(), Problem> {
-        let id = account.id;
-        let term = SessionTerm::used(session.expires_at_ms, Self::wall_ms());
-        self.keep_token(id, session.token).await?;
-        self.write(move |db| db.set_session(id, Some(term))).await?;
-        if let Some(sync) = &account.sync {
-            sync.token_changed().await?;
-        }
-        Ok(())
     }
 
     /// Milliseconds since 1970.

@@ -1,22 +1,18 @@
-//! The public directory: the hub's, and this machine's copy of it.
-//!
-//! The hub is authoritative. The copy is kept current by what the hub tells on its connections, and after an
-//! absence by asking for the changes since the cursor.
+//! The public directory: answered from this machine's copy, or by the hub, which is authoritative.
+
+mod copy;
 
 use atome_engine::name::fold;
 use atome_proto::account::DirectoryEntry;
-use atome_proto::directory::{DirectoryChange, DirectoryEvent};
 use atome_proto::local::v1::{DirectoryReply, DirectorySource};
 use atome_proto::time::to_rfc3339;
-use atome_proto::{Code, Epoch, HubId, Problem};
-use atome_store::machine::DirectoryCursor;
+use atome_proto::{Code, Problem};
 
 use super::Accounts;
 use super::sessions::no_hub;
 use crate::api::Peer;
 use crate::config::DirectoryMode;
 use crate::hub_client::{BRIEF, HubClient};
-use crate::sync::news::Heard;
 
 /// Entries or changes in a page: as many as a hub gives.
 const PAGE_MAX: u32 = 200;
@@ -212,134 +208,6 @@ impl Accounts {
         }
         Err(last.unwrap_or_else(no_hub))
     }
-
-    /// Brings the copy up to date: by what was told, where nothing is missing, else by asking.
-    pub(super) async fn follow_directory(
-        &self,
-        hub: &HubClient,
-        heard: Heard,
-    ) -> Result<(), Problem> {
-        if self.0.directory != DirectoryMode::All {
-            return self.forget_deleted(&heard.changes).await;
-        }
-        if let Some(left_ms) = heard.left_ms {
-            self.true_until(left_ms).await?;
-        }
-        let cursor = self.read(|view| view.directory_cursor()).await?;
-        let Some(cursor) = cursor else {
-            return self.catch_up(hub, None).await;
-        };
-        let other = |(id, epoch, _): (HubId, Epoch, u64)| (id, epoch) != (cursor.hub, cursor.epoch);
-        if heard.directory.is_some_and(other) {
-            return self.catch_up(hub, None).await;
-        }
-        let number = self.apply_told(cursor, &heard.changes).await?;
-        let head = heard.directory.map_or(0, |(_, _, head)| head);
-        let told = heard.changes.last().map_or(0, |change| change.number);
-        if number < head.max(told) {
-            return self.catch_up(hub, Some(number)).await;
-        }
-        if heard.directory.is_some() {
-            return self.true_until(Self::wall_ms()).await;
-        }
-        Ok(())
-    }
-
-    /// Applies changes that follow the cursor one by one; where the cursor stands then.
-    async fn apply_told(
-        &self,
-        cursor: DirectoryCursor,
-        told: &[DirectoryChange],
-    ) -> Result<u64, Problem> {
-        let mut changes = told.to_vec();
-        changes.sort_unstable_by_key(|change| change.number);
-        changes.retain(|change| change.number > cursor.number);
-        let following = changes
-            .iter()
-            .zip(cursor.number + 1..)
-            .take_while(|(change, expected)| change.number == *expected)
-            .count();
-        changes.truncate(following);
-        let Some(last) = changes.last() else {
-            return Ok(cursor.number);
-        };
-        let number = last.number;
-        self.apply(changes, DirectoryCursor { number, ..cursor })
-            .await?;
-        Ok(number)
-    }
-
-    /// Asks for everything after a number, a page at a time.
-    async fn catch_up(&self, hub: &HubClient, after: Option<u64>) -> Result<(), Problem> {
-        let Some(token) = self.some_token().await? else {
-            return Ok(());
-        };
-        let mut after = after.unwrap_or(0);
-        loop {
-            let page = hub.directory_changes(&token, after, PAGE_MAX).await?;
-            let last = page.changes.last().map_or(after, |change| change.number);
-            let is_last = page.changes.is_empty() || last >= page.head;
-            let number = if is_last { last.max(page.head) } else { last };
-            let cursor = DirectoryCursor {
-                hub: page.hub,
-                epoch: page.epoch,
-                number,
-                true_ms: if is_last { Self::wall_ms() } else { 0 },
-            };
-            self.apply(page.changes, cursor).await?;
-            if is_last {
-                return Ok(());
-            }
-            after = last;
-        }
-    }
-
-    async fn apply(
-        &self,
-        changes: Vec<DirectoryChange>,
-        cursor: DirectoryCursor,
-    ) -> Result<(), Problem> {
-        let deleted = deleted(&changes);
-        let now = Self::wall_ms();
-        self.write(move |db| db.apply_directory(&changes, cursor, now))
-            .await?;
-        self.remove_deleted(deleted).await
-    }
-
-    /// Where no copy is kept: accounts that are deleted are deleted here too.
-    async fn forget_deleted(&self, changes: &[DirectoryChange]) -> Result<(), Problem> {
-        let deleted = deleted(changes);
-        for id in deleted.clone() {
-            self.write(move |db| db.forget_entry(id)).await?;
-        }
-        self.remove_deleted(deleted).await
-    }
-
-    async fn remove_deleted(&self, deleted: Vec<atome_proto::AccountId>) -> Result<(), Problem> {
-        for id in deleted {
-            self.deleted_at_hub(id).await?;
-        }
-        Ok(())
-    }
-
-    async fn true_until(&self, now_ms: u64) -> Result<(), Problem> {
-        self.write(move |db| match db.view().directory_cursor()? {
-            Some(mut cursor) => {
-                cursor.true_ms = now_ms;
-                db.apply_directory(&[], cursor, now_ms)
-            }
-            None => Ok(()),
-        })
-        .await
-    }
-}
-
-fn deleted(changes: &[DirectoryChange]) -> Vec<atome_proto::AccountId> {
-    let id = |change: &DirectoryChange| match change.change {
-        DirectoryEvent::Deleted(id) => Some(id),
-        DirectoryEvent::Created(_) => None,
-    };
-    changes.iter().filter_map(id).collect()
 }
 
 /// Folds what is looked for; what is no whole name is compared as it is.
