@@ -66,7 +66,9 @@ pub fn command() -> clap::Command {
 /// Does what the arguments of this process say.
 #[must_use]
 pub fn main() -> ExitCode {
-    leave_no_core();
+    if let Err(error) = atome_sandbox::leave_no_core() {
+        complain(error);
+    }
     let cli = Cli::parse();
     if let Some(Command::Version) = cli.command {
         let version = env!("CARGO_PKG_VERSION");
@@ -175,19 +177,4 @@ fn print(line: &str) -> ExitCode {
 fn complain(what: impl Display) {
     // Where standard error is gone, nobody is left to be told.
     drop(writeln!(io::stderr(), "atome-server: {what}"));
-}
-
-/// Keeps what this process holds, passwords and tokens among it, out of core files, and from other processes
-/// of the same user. Where the system does not allow even that, the rest still holds.
-fn leave_no_core() {
-    use rustix::process::{DumpableBehavior, Resource, Rlimit};
-    let none = Rlimit {
-        current: Some(0),
-        maximum: Some(0),
-    };
-    let limited = rustix::process::setrlimit(Resource::Core, none);
-    let hidden = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    if let Err(error) = limited.and(hidden) {
-        complain(error);
-    }
 }

@@ -21,7 +21,9 @@ const BLOCKING_THREADS_MAX: usize = 8;
 fn main() -> ExitCode {
     // Nothing that the daemon makes is for all; what is for its group alone, or for nobody, says so.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o027));
-    leave_no_core();
+    if let Err(error) = atome_sandbox::leave_no_core() {
+        complain(&error);
+    }
     let arguments = Arguments::parse();
     let config = match Config::load(arguments.config.as_deref(), &Environment::of_process()) {
         Ok(config) => config,
@@ -107,19 +109,4 @@ fn say(text: &str) -> ExitCode {
 fn complain(error: &dyn std::fmt::Display) {
     // Where stderr is closed there is nobody to tell.
     let _ = writeln!(io::stderr(), "atomed: {error}");
-}
-
-/// Keeps what this process holds, passwords and tokens among it, out of core files, and from other processes
-/// of the same user. Where the system does not allow even that, the rest still holds.
-fn leave_no_core() {
-    use rustix::process::{DumpableBehavior, Resource, Rlimit};
-    let none = Rlimit {
-        current: Some(0),
-        maximum: Some(0),
-    };
-    let limited = rustix::process::setrlimit(Resource::Core, none);
-    let hidden = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    if let Err(error) = limited.and(hidden) {
-        complain(&error);
-    }
 }
