@@ -200,3 +200,37 @@ async fn an_unknown_optional_message_is_ignored(hub: &Hub, token: &str) {
     let first: Value = serde_json::from_str(&first).unwrap();
     assert_eq!(first["type"], "welcome", "{first}");
 }
+
+#[test]
+fn an_account_made_at_the_hub_logs_in_on_a_machine() {
+    let world = World::new();
+    let mut hub = Hub::prepare_plain(&world.binaries, &world.path("hub")).must();
+    hub.start().must();
+    let password = std::str::from_utf8(PASSWORD).unwrap().trim_end();
+    let body = json!({
+        "entry": {
+            "user_id": "01935a2b-7c00-7000-8000-000000000001",
+            "username": NAME,
+            "visibility": "public",
+        },
+        "password": password,
+        "retrySecret": "0f".repeat(32),
+        "device": "a browser",
+        "cookie": true,
+    });
+    let body = body.to_string();
+    let (host, port) = hub.address();
+    let request = format!(
+        "POST /api/v1/auth/register HTTP/1.1\r\nhost: {host}:{port}\r\n\
+         content-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let answer = say(&hub, request.as_bytes(), false);
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let lower = answer.to_lowercase();
+    assert!(lower.contains("set-cookie: atome_session="), "{answer}");
+    assert!(lower.contains("httponly") && lower.contains("samesite=strict"));
+    let machine = world.machine_logged_in("a", &hub);
+    run(&machine, &["create", "task", "--key", "tasks/1"]);
+    wait(&machine);
+}
