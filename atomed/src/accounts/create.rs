@@ -75,7 +75,7 @@ impl Accounts {
         match self.start(row).await {
             Ok(account) => Ok(account),
             Err(why) => {
-                if let Err(error) = self.remove_now(id).await {
+                if let Err(error) = self.remove_held(id).await {
                     tracing::error!(account = %id, %error, "half an account is left");
                 }
                 Err(why)

@@ -7,6 +7,7 @@ use atome_engine::name::fold;
 use atome_proto::account::{DeleteAccount, Secret};
 use atome_proto::local::v1::RemoveAccount;
 use atome_proto::{AccountId, Code, Problem};
+use atome_store::StoreError;
 use atome_store::machine::MachineAccount;
 
 use super::Accounts;
@@ -133,9 +134,20 @@ impl Accounts {
         self.remove_now(id).await
     }
 
-    /// Removes an account: what is begun here is finished at the next start at the latest.
+    /// Removes an account: what is begun here is finished at the next start at the latest. The hub's word and
+    /// a person's may come together: whoever is second finds it done.
     pub(super) async fn remove_now(&self, id: AccountId) -> Result<(), Problem> {
-        self.write(move |db| db.remove_account(id)).await?;
+        let _making = self.0.making.lock().await;
+        self.remove_held(id).await
+    }
+
+    /// The same for whoever holds the lock already.
+    pub(super) async fn remove_held(&self, id: AccountId) -> Result<(), Problem> {
+        match self.0.machine.write(move |db| db.remove_account(id)).await {
+            Ok(()) => {}
+            Err(StoreError::NoSuchAccount) => return Ok(()),
+            Err(error) => return Err(problem(&error)),
+        }
         self.stop(id).await;
         self.remove_files(id).await
     }
