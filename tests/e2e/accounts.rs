@@ -7,7 +7,9 @@ use atome_store::{Durability, MachineDb, ReplicaDb};
 use atome_tests::{Hub, Machine};
 use serde_json::Value;
 
-use crate::world::{Must, NAME, PASSWORD, World, eventually, export, fails, json, run, wait};
+use crate::world::{
+    Must, NAME, PASSWORD, World, eventually, export, fails, json, run, token, wait,
+};
 
 const OTHER: &[u8] = b"another password\n";
 
@@ -101,8 +103,7 @@ fn the_right_password_makes_two_accounts_one() {
 
 /// What a daemon that ended in the midst of a join left: it was noted, and perhaps the store was moved.
 fn left_in_the_midst(machine: &Machine, hub: &Hub, from: AccountId, to: AccountId, moved: bool) {
-    let make = ["token", "create", "--account", NAME, "--ttl", "9d"];
-    let token = hub.admin(&make).must().expect_code(0).must().stdout;
+    let token = token(hub, "9d");
     let state = machine.state_dir();
     std::fs::write(state.join("secrets").join(to.to_string()), token).must();
     let mut db = MachineDb::open(&state.join("machine.db"), Durability::Full).must();

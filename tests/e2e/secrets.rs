@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use atome_tests::{Hub, Machine};
 
 use crate::wire::Wire;
-use crate::world::{Must, NAME, PASSWORD, World, contains, eventually, run, wait};
+use crate::world::{Must, NAME, PASSWORD, World, contains, eventually, run, token, wait};
 
 const WRONG: &[u8] = b"a wrong passphrase\n";
 const NEW: &[u8] = b"another good passphrase\n";
@@ -39,8 +39,7 @@ fn busy(world: &World, hub: &Hub, wire: &Wire) -> Vec<Machine> {
     wait(&second);
     say(&second, &["account", "create", "bob"], PASSWORD, 0);
     run(&second, &["--account", "bob", "sync", "wait"]);
-    let make = ["token", "create", "--account", NAME, "--ttl", "9d"];
-    let token = hub.admin(&make).must().expect_code(0).must().stdout;
+    let token = token(hub, "9d");
     let file = world.file("given", &token);
     let third = machine("c");
     run(&third, &["login", NAME, "--token-file", &file]);

@@ -3,7 +3,7 @@
 use atome_tests::Machine;
 use serde_json::Value;
 
-use crate::world::{Must, NAME, PASSWORD, World, eventually, fails, json, run, wait};
+use crate::world::{Must, NAME, PASSWORD, World, eventually, fails, json, run, token, wait};
 
 const LOGIN: &[&str] = &["login", NAME, "--password-stdin"];
 
@@ -115,8 +115,7 @@ fn a_token_opens_a_machine_without_a_password() {
     let first = world.machine_with_account("a", Some(&hub));
     run(&first, &["create", "task", "--key", "tasks/1"]);
     wait(&first);
-    let make = ["token", "create", "--account", NAME, "--ttl", "365d"];
-    let token = hub.admin(&make).must().expect_code(0).must().stdout;
+    let token = token(&hub, "365d");
     let file = world.file("token", &token);
     let mut kiosk = world.machine("kiosk", Some(&hub));
     let login = ["login", NAME, "--token-file", &file];
@@ -156,8 +155,7 @@ fn a_credential_of_the_service_manager_needs_no_login_at_all() {
     let first = world.machine_with_account("a", Some(&hub));
     run(&first, &["create", "task", "--key", "tasks/1"]);
     wait(&first);
-    let make = ["token", "create", "--account", NAME, "--ttl", "365d"];
-    let token = hub.admin(&make).must().expect_code(0).must().stdout;
+    let token = token(&hub, "365d");
     let folder = world.path("credentials");
     std::fs::create_dir(&folder).must();
     std::fs::write(folder.join(NAME), token).must();
@@ -185,8 +183,7 @@ fn a_session_is_used_in_time_and_lives_on() {
     let first = world.machine_with_account("a", Some(&hub));
     wait(&first);
     // Far shorter than the hub looks at sessions of connections by itself.
-    let make = ["token", "create", "--account", NAME, "--ttl", "9s"];
-    let token = hub.admin(&make).must().expect_code(0).must().stdout;
+    let token = token(&hub, "9s");
     let file = world.file("token", &token);
     let kiosk = world.machine("kiosk", Some(&hub));
     run(&kiosk, &["login", NAME, "--token-file", &file]);

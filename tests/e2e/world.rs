@@ -164,6 +164,13 @@ pub(crate) fn eventually<T>(mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// A token of the account of the tests, as the hub's operator makes it.
+#[track_caller]
+pub(crate) fn token(hub: &Hub, ttl: &str) -> String {
+    let make = ["token", "create", "--account", NAME, "--ttl", ttl];
+    hub.admin(&make).must().expect_code(0).must().stdout
+}
+
 /// Whether bytes stand somewhere in others.
 pub(crate) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack
