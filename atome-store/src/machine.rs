@@ -62,9 +62,12 @@ impl SessionTerm {
     }
 
     /// When it is to be used at the latest, so that it lives on in good time: at two thirds of its life.
+    ///
+    /// `None` where the hub said so of a session that is over by this machine's clock: the clock is wrong, and
+    /// says nothing about when.
     #[must_use]
-    pub fn due_ms(&self) -> u64 {
-        self.expires_at_ms.saturating_sub(self.life_ms / 3)
+    pub fn due_ms(&self) -> Option<u64> {
+        (self.life_ms > 0).then(|| self.expires_at_ms.saturating_sub(self.life_ms / 3))
     }
 }
 

@@ -105,7 +105,13 @@ fn a_conflict_ends_with_another_name() {
 #[test]
 fn a_session_is_due_at_two_thirds_of_its_life() {
     assert_eq!(SessionTerm::used(900, 600), TERM);
-    assert_eq!(TERM.due_ms(), 800);
+    assert_eq!(TERM.due_ms(), Some(800));
+    let by_a_clock_ahead = SessionTerm::used(900, 901);
+    assert_eq!(
+        by_a_clock_ahead.due_ms(),
+        None,
+        "not at once, again and again"
+    );
     let mut db = MachineDb::open_in_memory().unwrap();
     db.create_account(&account(1, "a")).unwrap();
     let session = |db: &MachineDb| db.view().account(id(1)).unwrap().unwrap().session;

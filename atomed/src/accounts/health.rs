@@ -73,13 +73,14 @@ impl Account {
 
     fn session_finding(&self, row: &MachineAccount, view: &View) -> Option<Finding> {
         let term = row.session?;
-        if view.progress.connected || clock::wall_ms() <= term.due_ms() {
+        let due_ms = term.due_ms()?;
+        if view.progress.connected || clock::wall_ms() <= due_ms {
             return None;
         }
         Some(self.finding(
             "session-expiring",
             Severity::Warning,
-            term.due_ms(),
+            due_ms,
             &format!(
                 "the session at the hub ends {} unless this machine reaches the hub before",
                 to_rfc3339(term.expires_at_ms)

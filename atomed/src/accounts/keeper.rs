@@ -124,8 +124,9 @@ impl Accounts {
         let (Some(term), Ok(account)) = (row.session, self.opened(row.entry.user_id)) else {
             return Ok(u64::MAX);
         };
-        if Self::wall_ms() < term.due_ms() {
-            return Ok(term.due_ms());
+        let due_ms = term.due_ms().unwrap_or(u64::MAX);
+        if Self::wall_ms() < due_ms {
+            return Ok(due_ms);
         }
         if !may_dial_unasked(&account) {
             return Ok(u64::MAX);
@@ -138,7 +139,7 @@ impl Accounts {
             Ok(me) => {
                 let term = SessionTerm::used(me.expires_at_ms, Self::wall_ms());
                 self.write(move |db| db.set_session(id, Some(term))).await?;
-                Ok(term.due_ms().max(Self::wall_ms()))
+                Ok(term.due_ms().unwrap_or(u64::MAX))
             }
             Err(why) if why.code == Code::AccountDeleted => {
                 self.deleted_at_hub(id).await?;
