@@ -70,6 +70,11 @@ pub fn of_content(commit: &Commit) -> [u8; 32] {
             part(&mut hasher, &addend.by.to_string());
         }
     }
+    for act in &commit.acts {
+        hasher.update(b"act");
+        // An act can always be written.
+        part(&mut hasher, &serde_json::to_string(act).unwrap_or_default());
+    }
     *hasher.finalize().as_bytes()
 }
 
@@ -101,6 +106,7 @@ mod tests {
             stamp,
             claimed: None,
             changes: vec![change],
+            acts: vec![],
         }
     }
 

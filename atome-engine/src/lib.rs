@@ -1,8 +1,8 @@
 //! The Atome engine, pure.
 //!
 //! Owns every decision: the order of versions ([`clock`]), what they come to ([`merge`]), what a seed
-//! record changes ([`seed`]), what a hub takes ([`admission`]) and how often ([`throttle`], [`quota`]), and
-//! the state machines that keep a replica and a hub together ([`replica`], [`session`]). It never does IO, never waits, never
+//! record changes ([`seed`]), what a hub takes ([`admission`]) and how often ([`throttle`], [`quota`]), who
+//! may do and see what ([`sharing`]), and the state machines that keep a replica and a hub together ([`replica`], [`session`]). It never does IO, never waits, never
 //! reads a clock or makes randomness of its own: time comes in as [`clock::Now`], randomness as a
 //! seed, and every effect goes out as a value whose answer comes back as an input.
 
@@ -19,5 +19,6 @@ pub mod quota;
 pub mod replica;
 pub mod seed;
 pub mod session;
+pub mod sharing;
 pub mod throttle;
 pub mod tree;

@@ -49,11 +49,10 @@ pub fn apply(state: Option<AtomeState>, change: &Change, origin: Origin) -> Atom
     if origin.stamp <= state.created {
         state.created = origin.stamp;
         state.creator = origin.author;
-        state.owner = change
-            .create
-            .as_ref()
-            .and_then(|c| c.owner)
-            .unwrap_or(origin.author);
+    }
+    // All that make an atome name the same owner: the hub takes nothing else.
+    if let Some(create) = &change.create {
+        state.owner = create.owner.unwrap_or(origin.author);
     }
     if state.key.is_none() {
         state.key = change.create.as_ref().and_then(|create| create.key.clone());

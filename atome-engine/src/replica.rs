@@ -48,6 +48,9 @@ pub struct Position {
     pub hub: Option<(HubId, Epoch)>,
     /// The feed number up to which everything is applied; absent before the first.
     pub cursor: Option<Cursor>,
+    /// The feed number up to which every eviction is carried out, and nothing of it is in the files any more;
+    /// 0 where there was none.
+    pub evicted: u64,
     /// Counts what changed in the store, here or brought by sync: the cursor of watchers.
     pub change: u64,
 }
@@ -308,6 +311,7 @@ impl Replica {
         self.plan_pull(now);
         self.plan_jobs();
         self.plan_push();
+        self.plan_evicted();
         self.plan_waits();
         self.note_if_synced(now);
         self.leave_if_done(now);

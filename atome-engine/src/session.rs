@@ -21,7 +21,8 @@ use atome_proto::code::{Code, Problem};
 use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
 use atome_proto::directory::DirectoryChange;
-use atome_proto::id::{AtomeId, Epoch, HubId, ReplicaId};
+use atome_proto::id::{AtomeId, Epoch, GrantId, HubId, ReplicaId};
+use atome_proto::sharing::{Grant, Policy};
 use atome_proto::state::RawState;
 use atome_proto::sync::v1::{
     Batch, Bye, ClientFrame, Digest, Error, HubFrame, Pong, Push, Verdict,
@@ -62,6 +63,17 @@ pub struct Admitted {
     pub gap: Option<u64>,
 }
 
+/// A page of the grants that an account has to do with, in the order of their ids.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GrantPage {
+    /// The grants, as the account is told of them.
+    pub grants: Vec<Grant>,
+    /// What it does with other accounts' requests: all, on the last page.
+    pub policies: Vec<Policy>,
+    /// The last id of the page; `None` where there are no more.
+    pub last: Option<GrantId>,
+}
+
 /// A page of states in the order of their ids.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StatePage {
@@ -78,6 +90,12 @@ pub struct StatePage {
 pub struct ChangedPage {
     /// The states.
     pub states: Vec<RawState>,
+    /// Atomes that are not to be seen any more.
+    pub gone: Vec<AtomeId>,
+    /// Grants that changed.
+    pub grants: Vec<Grant>,
+    /// Policies that changed.
+    pub policies: Vec<Policy>,
     /// The feed number up to which these are all that changed.
     pub through: u64,
     /// Whether that is the head, so that a snapshot ends here.
@@ -101,6 +119,8 @@ pub enum Input {
     Feed(Batch),
     /// The answer to [`Effect::ReadStates`].
     States(StatePage),
+    /// The answer to [`Effect::ReadGrants`].
+    Grants(GrantPage),
     /// The answer to [`Effect::ReadChanged`].
     Changed(ChangedPage),
     /// The answer to [`Effect::ReadDigest`].
@@ -156,6 +176,11 @@ pub enum Effect {
         /// The last id of the page before.
         after: Option<AtomeId>,
     },
+    /// Read a page of grants.
+    ReadGrants {
+        /// The last id of the page before.
+        after: Option<GrantId>,
+    },
     /// Read the states that changed.
     ReadChanged {
         /// The replica.
@@ -165,6 +190,13 @@ pub enum Effect {
     },
     /// Read the account's digest.
     ReadDigest,
+    /// Take note that a replica has carried out every eviction up to a feed number; no answer.
+    Evicted {
+        /// The replica.
+        replica: ReplicaId,
+        /// The feed number.
+        feed: u64,
+    },
     /// End the connection, once everything is sent.
     Close,
 }
@@ -268,6 +300,7 @@ impl Session {
             Input::Admitted(admitted) => self.on_admitted(admitted),
             Input::Feed(batch) => self.on_feed(batch),
             Input::States(page) => self.on_states(page),
+            Input::Grants(page) => self.on_grants(page),
             Input::Changed(page) => self.on_changed(page),
             Input::Digest { feed, buckets } => self.on_digest(feed, buckets),
             Input::Head(head) => self.head = self.head.max(head),
@@ -329,6 +362,10 @@ impl Session {
             (ClientFrame::Push(push), Phase::Open(_)) => self.on_push(push),
             (ClientFrame::Pull(pull), Phase::Open(_)) => self.on_pull(&pull),
             (ClientFrame::Applied(_), Phase::Open(_)) => self.stream.opens(),
+            (ClientFrame::Evicted(evicted), Phase::Open(replica)) => {
+                let (replica, feed) = (*replica, evicted.feed);
+                self.effects.push_back(Effect::Evicted { replica, feed });
+            }
             (ClientFrame::AskDigest(ask), Phase::Open(_)) => {
                 self.asks.push_back(ask.ask);
                 match self.asks.len() {

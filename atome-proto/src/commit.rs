@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::id::{AccountId, AtomeId, ReplicaId};
 use crate::limit::{COMMIT_CHANGES_MAX, COMMIT_LEN_MAX, KEY_LEN_MAX, NAME_LEN_MAX};
+use crate::sharing::{Act, BadTerms};
 use crate::stamp::Stamp;
 use crate::value::{Number, Value};
 
@@ -40,6 +41,8 @@ impl Key {
     pub const PARENT: &'static str = "$parent";
     /// The register that says whether an atome is deleted.
     pub const DELETED: &'static str = "$deleted";
+    /// The register of a copy that holds the id of the atome it was copied from.
+    pub const COPIED_FROM: &'static str = "$copied_from";
 
     /// A key that a person may give to a particle.
     ///
@@ -122,7 +125,11 @@ pub struct Commit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed: Option<Stamp>,
     /// What changes, at most one entry an atome.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
+    /// What its author does about sharing; a commit holds changes or acts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acts: Vec<Act>,
 }
 
 /// What a commit does to one atome. A key stands in at most one of `set`, `unset` and `add`.
@@ -204,9 +211,12 @@ pub enum BadCommit {
     /// Two entries name one atome, or two parts of one entry name one key.
     #[error("the commit changes {0} twice")]
     Twice(AtomeId),
-    /// Commits are numbered from 1, and change something.
-    #[error("the commit has no number or no change")]
+    /// Commits are numbered from 1, and change something or do something about sharing, not both.
+    #[error("the commit has no number, no change, or changes beside acts of sharing")]
     Empty,
+    /// An act of sharing that is not well made.
+    #[error("the terms of a grant are not well formed: {0}")]
+    Terms(#[from] BadTerms),
     /// An external key, type or kind with a length out of range, or an external key that does not
     /// give the atome's id.
     #[error("the envelope of {0} is not well formed: {1}")]
@@ -229,10 +239,15 @@ impl Commit {
     ///
     /// [`BadCommit`], the first thing found wrong.
     pub fn check(&self) -> Result<(), BadCommit> {
-        if self.number == 0 || self.changes.is_empty() {
+        if self.number == 0 || self.changes.is_empty() == self.acts.is_empty() {
             return Err(BadCommit::Empty);
         }
-        let count = self.changes.iter().map(Change::count).sum();
+        for act in &self.acts {
+            if let Act::Share { terms, .. } = act {
+                terms.check()?;
+            }
+        }
+        let count = self.acts.len() + self.changes.iter().map(Change::count).sum::<usize>();
         if count > COMMIT_CHANGES_MAX {
             return Err(BadCommit::TooMany(count));
         }
@@ -381,6 +396,7 @@ mod tests {
             stamp,
             claimed: None,
             changes,
+            acts: vec![],
         }
     }
 

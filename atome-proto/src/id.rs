@@ -59,6 +59,10 @@ uuid_id! {
     AtomeId
 }
 uuid_id! {
+    /// A grant. UUIDv7, minted where it is offered.
+    GrantId
+}
+uuid_id! {
     /// A hub's database, minted when it is made.
     HubId
 }
@@ -71,6 +75,15 @@ impl AtomeId {
     #[must_use]
     pub fn from_key(owner: AccountId, key: &str) -> Self {
         Self(Uuid::new_v5(&owner.0, key.as_bytes()))
+    }
+
+    /// Derives the id of the copy of `atome` that a grant makes.
+    ///
+    /// The same grant gives the same copy, however often it is asked to. Source: RFC 9562, section 5.5,
+    /// with the grant as namespace.
+    #[must_use]
+    pub fn of_copy(grant: GrantId, atome: Self) -> Self {
+        Self(Uuid::new_v5(&grant.0, atome.as_bytes()))
     }
 }
 

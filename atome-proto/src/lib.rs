@@ -17,6 +17,7 @@ pub mod runtime;
 #[cfg(feature = "schema")]
 mod schema;
 pub mod seed;
+pub mod sharing;
 pub mod stamp;
 pub mod state;
 pub mod sync;
@@ -24,6 +25,6 @@ pub mod time;
 pub mod value;
 
 pub use code::{Code, Problem};
-pub use id::{AccountId, AtomeId, Epoch, HubId, ReplicaId};
+pub use id::{AccountId, AtomeId, Epoch, GrantId, HubId, ReplicaId};
 pub use stamp::Stamp;
 pub use value::Value;

@@ -29,3 +29,9 @@ pub const SEED_LINE_LEN_MAX: usize = COMMIT_LEN_MAX;
 pub const SEED_CHUNK_RECORDS: usize = 1_000;
 /// Longest body of a local request, in bytes.
 pub const LOCAL_BODY_LEN_MAX: usize = 16 << 20;
+/// Bytes of the message of a grant: a few sentences.
+pub const MESSAGE_LEN_MAX: usize = 1_000;
+/// Particles that a grant may name one by one.
+pub const GRANT_KEYS_MAX: usize = 100;
+/// Atomes that one eviction names: a frame holds many such.
+pub const EVICTED_AT_ONCE: usize = 1_000;

@@ -317,6 +317,9 @@ fn snapshot(hub: &HubDb, db: &mut ReplicaDb) -> Done {
             since: 0,
             page,
             states: states.states,
+            gone: vec![],
+            grants: vec![],
+            policies: vec![],
             total: states.total,
             end: None,
         })?;

@@ -6,15 +6,18 @@ use atome_proto::account::{DirectoryEntry, Secret, Visibility};
 use atome_proto::commit::{Addend, Change, Commit, Create, Key, RawCommit};
 use atome_proto::digest::{Buckets, Digest as Sum};
 use atome_proto::runtime::{Profile, RuntimeDeclaration, RuntimeType};
+use atome_proto::sharing::{
+    Act, Answer, Eviction, Grant, GrantState, Mode, Moment, Party, Policy, Right, Rule, Terms,
+};
 use atome_proto::stamp::HybridTime;
 use atome_proto::state::{AtomeState, Particle, RawState, Tally};
 use atome_proto::sync::v1::{
     AccountCreated, AccountDeleted, Ack, Applied, AskDigest, Auth, Batch, Bye, Cursor, Digest,
-    Entry, Error, Hello, HubFrame, Limits, Ping, Pong, Pull, Push, Refusal, Ruling, Snapshot,
-    SnapshotEnd, Verdict, Welcome,
+    Entry, Error, Evicted, Hello, HubFrame, Limits, Ping, Pong, Pull, Push, Refusal, Ruling,
+    Snapshot, SnapshotEnd, Verdict, Welcome,
 };
 use atome_proto::value::Number;
-use atome_proto::{AccountId, AtomeId, Code, Epoch, HubId, ReplicaId, Stamp, Value};
+use atome_proto::{AccountId, AtomeId, Code, Epoch, GrantId, HubId, ReplicaId, Stamp, Value};
 use uuid::Uuid;
 
 use crate::Case;
@@ -35,8 +38,10 @@ pub(crate) fn all() -> Vec<Case> {
     cases.extend(hub());
     cases.extend(feed());
     cases.extend(listed());
+    cases.extend(shared());
     cases.push(Case::Commit("full", full_commit()));
     cases.push(Case::Commit("least", least_commit(7)));
+    cases.push(Case::Commit("acts", acts()));
     cases.push(Case::State("full", state()));
     cases
 }
@@ -94,6 +99,7 @@ fn client() -> Vec<Case> {
         Case::Client("pull-first", pull(None).into()),
         Case::Client("applied", applied(Some(CURSOR)).into()),
         Case::Client("applied-page", applied(None).into()),
+        Case::Client("evicted", Evicted { feed: 41 }.into()),
         Case::Client("digest", AskDigest { ask: 3 }.into()),
         Case::Client(
             "ping",
@@ -102,6 +108,115 @@ fn client() -> Vec<Case> {
             }
             .into(),
         ),
+    ]
+}
+
+const GRANT: GrantId = GrantId(Uuid::from_u128(0x0193_5a2b_7c00_7000_8000_0000_0000_0009));
+
+fn terms() -> Terms {
+    Terms {
+        can: [Right::Read, Right::Alter].into(),
+        only: [Key::of_particle("name").unwrap()].into(),
+        mode: Mode::Manual,
+        from_ms: Some(1_764_000_000_000),
+        until_ms: Some(1_765_000_000_000),
+        message: Some("for the trip".into()),
+    }
+}
+
+fn acts() -> Commit {
+    let share = Act::Share {
+        grant: GRANT,
+        atome: state().atome,
+        grantee: OTHER,
+        terms: terms(),
+    };
+    let answer = Act::Answer {
+        grant: GRANT,
+        answer: Answer::Accept,
+        always: true,
+    };
+    let policy = Act::Policy {
+        sender: OTHER,
+        rule: Rule::Always,
+        can: [Right::Read].into(),
+    };
+    let publish = Act::Publish {
+        atome: state().atome,
+    };
+    Commit {
+        changes: vec![],
+        acts: vec![share, answer, Act::End { grant: GRANT }, policy, publish],
+        ..least_commit(10)
+    }
+}
+
+fn shared() -> Vec<Case> {
+    let party = |id, name: &str| Party {
+        id,
+        name: name.into(),
+    };
+    let moment = |state, by, at_ms| Moment { state, by, at_ms };
+    let grant = Grant {
+        id: GRANT,
+        atome: state().atome,
+        owner: party(OWNER, "Ada"),
+        by: party(OWNER, "Ada"),
+        grantee: party(OTHER, "Zoë"),
+        terms: terms(),
+        moments: vec![
+            moment(GrantState::Requested, Some(OWNER), 1_763_000_000_000),
+            moment(GrantState::Expired, None, 1_765_000_000_000),
+        ],
+        published_at_ms: Some(1_764_000_000_001),
+        evictions: vec![Eviction {
+            replica: REPLICA,
+            confirmed: true,
+            seen_at_ms: 1_765_000_000_002,
+        }],
+    };
+    let least = Grant {
+        terms: Terms {
+            can: [Right::Read].into(),
+            only: [].into(),
+            mode: Mode::Linked,
+            from_ms: None,
+            until_ms: None,
+            message: None,
+        },
+        published_at_ms: None,
+        evictions: vec![],
+        ..grant.clone()
+    };
+    let policy = Policy {
+        sender: party(OTHER, "Zoë"),
+        rule: Rule::Block,
+        can: [].into(),
+    };
+    let batch = Batch {
+        from: 43,
+        entries: vec![
+            Entry::State(RawState::encode(&state()).unwrap()),
+            Entry::Evict(vec![state().atome]),
+            Entry::Grant(Box::new(grant.clone())),
+            Entry::Policy(policy.clone()),
+            Entry::Nothing,
+        ],
+        head: 47,
+    };
+    let page = Snapshot {
+        since: 40,
+        page: 0,
+        states: vec![],
+        gone: vec![state().atome],
+        grants: vec![least],
+        policies: vec![policy],
+        total: 2,
+        end: None,
+    };
+    vec![
+        Case::Hub("batch-shared", batch.into()),
+        Case::Hub("snapshot-shared", page.into()),
     ]
 }
 
@@ -204,6 +319,9 @@ fn feed() -> Vec<Case> {
         since: 40,
         page: 0,
         states: vec![RawState::encode(&state()).unwrap()],
+        gone: vec![],
+        grants: vec![],
+        policies: vec![],
         total: 2,
         end: None,
     };
@@ -211,6 +329,9 @@ fn feed() -> Vec<Case> {
         since: 40,
         page: 1,
         states: Vec::new(),
+        gone: vec![],
+        grants: vec![],
+        policies: vec![],
         total: 2,
         end: Some(SnapshotEnd {
             cursor: CURSOR,
@@ -289,6 +410,7 @@ fn full_commit() -> Commit {
         stamp: stamp(3),
         claimed: Some(stamp(9)),
         changes: vec![made, altered],
+        acts: vec![],
     }
 }
 
@@ -303,6 +425,7 @@ fn least_commit(number: u64) -> Commit {
         stamp: stamp(number),
         claimed: None,
         changes: vec![change],
+        acts: vec![],
     }
 }
 

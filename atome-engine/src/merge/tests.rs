@@ -110,6 +110,7 @@ fn commit_of(step: &Step, who: usize, writer: &Writer) -> Commit {
         },
         claimed: None,
         changes: vec![change],
+        acts: vec![],
     }
 }
 

@@ -2,7 +2,7 @@
 
 use atome_proto::code::{Code, Problem};
 use atome_proto::limit::WINDOW_FRAMES;
-use atome_proto::sync::v1::{Applied, Batch, Cursor, Pull as PullFrame, Snapshot};
+use atome_proto::sync::v1::{Applied, Batch, Cursor, Evicted, Pull as PullFrame, Snapshot};
 
 use crate::clock::Now;
 use crate::replica::{Replica, StoreJob};
@@ -40,12 +40,15 @@ pub(super) struct Pull {
     again: Again,
     /// The cursor asked for last, and how often in a row.
     asked: Option<(u64, u32)>,
+    /// The last eviction that the hub was told of on this connection.
+    evicted: u64,
 }
 
 impl Pull {
     pub(super) fn disconnected(&mut self) {
         self.snapshot = None;
         self.again = Again::No;
+        self.evicted = 0;
     }
 
     pub(super) fn is_behind(&self, head: u64) -> bool {
@@ -96,6 +99,15 @@ impl Replica {
         self.jobs.retain(|job| !job.is_feed());
         self.pull.again = Again::Asked;
         self.ask_feed();
+    }
+
+    /// Tells the hub which evictions are carried out: once on each connection, and when there are more.
+    pub(super) fn plan_evicted(&mut self) {
+        let feed = self.position.evicted;
+        if self.link.is_welcome() && self.is_of_hub() && feed > self.pull.evicted {
+            self.pull.evicted = feed;
+            self.send(Evicted { feed });
+        }
     }
 
     pub(super) fn on_batch(&mut self, batch: Batch) {

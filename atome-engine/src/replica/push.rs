@@ -58,12 +58,7 @@ impl Replica {
     /// Reads the next commits, where there are some and the window is open; takes a new replica id,
     /// where the hub has seen numbers that this replica never made, and everything of its own is decided.
     pub(super) fn plan_push(&mut self) {
-        let hub_is_known = self.position.hub.is_some()
-            && !self
-                .jobs
-                .iter()
-                .any(|job| matches!(job, StoreJob::AdoptHub { .. } | StoreJob::Fork { .. }));
-        if !self.link.is_welcome() || !hub_is_known {
+        if !self.link.is_welcome() || !self.is_of_hub() {
             return;
         }
         if self.link.is_forked() && self.position.pending() == 0 && self.jobs.is_empty() {
@@ -81,6 +76,13 @@ impl Replica {
                 bytes_max: FRAME_LEN_TARGET,
             });
         }
+    }
+
+    /// Whether what the store says of the hub is about this one, and no other job will make it so.
+    pub(super) fn is_of_hub(&self) -> bool {
+        let is_about =
+            |job: &StoreJob| matches!(job, StoreJob::AdoptHub { .. } | StoreJob::Fork { .. });
+        self.position.hub.is_some() && !self.jobs.iter().any(is_about)
     }
 
     pub(super) fn on_pending(&mut self, after: u64, commits: Vec<RawCommit>) {

@@ -37,6 +37,7 @@ fn position(number: u64, acked: u64, feed: Option<u64>) -> Position {
         number,
         acked,
         refused: 0,
+        evicted: 0,
         hub: Some((HUB, EPOCH)),
         cursor: feed.map(cursor),
         change: 0,

@@ -1,12 +1,12 @@
 //! The stream to a reader: feed batches as the feed grows, or a snapshot first, a window at a time.
 
 use atome_proto::code::{Code, Problem};
-use atome_proto::id::{AtomeId, ReplicaId};
+use atome_proto::id::{AtomeId, GrantId, ReplicaId};
 use atome_proto::limit::{FRAME_LEN_MAX, WINDOW_FRAMES};
 use atome_proto::state::RawState;
 use atome_proto::sync::v1::{Batch, Cursor, Pull, Snapshot, SnapshotEnd};
 
-use crate::session::{ChangedPage, Effect, Phase, Session, StatePage};
+use crate::session::{ChangedPage, Effect, GrantPage, Phase, Session, StatePage};
 
 /// What comes next in the stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,13 @@ enum Next {
         since: u64,
         page: u64,
         after: Option<AtomeId>,
+        total: u64,
+    },
+    /// Grants after this id, for the same snapshot.
+    Grants {
+        since: u64,
+        page: u64,
+        after: Option<GrantId>,
         total: u64,
     },
     /// States that changed after feed number `from`, for the same snapshot.
@@ -105,6 +112,7 @@ impl Session {
             Next::Feed(after) if after >= self.head => return,
             Next::Feed(after) => Effect::ReadFeed { replica, after },
             Next::States { after, .. } => Effect::ReadStates { after },
+            Next::Grants { after, .. } => Effect::ReadGrants { after },
             Next::Changed { from, .. } => Effect::ReadChanged {
                 replica,
                 since: from,
@@ -165,6 +173,41 @@ impl Session {
                 after: last,
                 total,
             },
+            None => Next::Grants {
+                since,
+                page: page_next,
+                after: None,
+                total,
+            },
+        };
+        self.send_states(since, page, pages, total);
+    }
+
+    pub(super) fn on_grants(&mut self, answer: GrantPage) {
+        let Next::Grants {
+            since, page, total, ..
+        } = self.stream.next
+        else {
+            self.stream.answered();
+            return;
+        };
+        if !self.stream.answered() {
+            return;
+        }
+        let GrantPage {
+            grants,
+            policies,
+            last,
+        } = answer;
+        let is_empty = grants.is_empty() && policies.is_empty();
+        let page_next = page + u64::from(!is_empty);
+        self.stream.next = match last {
+            Some(_) => Next::Grants {
+                since,
+                page: page_next,
+                after: last,
+                total,
+            },
             None => Next::Changed {
                 since,
                 page: page_next,
@@ -172,13 +215,20 @@ impl Session {
                 total,
             },
         };
+        if !is_empty {
+            self.send_page(Snapshot {
+                grants,
+                policies,
+                ..empty(since, page, total)
+            });
+        }
+    }
+
+    fn send_states(&mut self, since: u64, page: u64, pages: Vec<Vec<RawState>>, total: u64) {
         for (page, states) in (page..).zip(pages) {
             self.send_page(Snapshot {
-                since,
-                page,
                 states,
-                total,
-                end: None,
+                ..empty(since, page, total)
             });
         }
     }
@@ -199,6 +249,9 @@ impl Session {
         }
         let ChangedPage {
             states,
+            gone,
+            grants,
+            policies,
             through,
             complete,
             number,
@@ -224,27 +277,33 @@ impl Session {
                 total,
             }
         };
-        for (page, states) in (page..).zip(pages) {
-            self.send_page(Snapshot {
-                since,
-                page,
-                states,
-                total,
-                end: None,
-            });
-        }
+        self.send_states(since, page, pages, total);
         self.send_page(Snapshot {
-            since,
-            page: page_last,
             states: last,
-            total,
+            gone,
+            grants,
+            policies,
             end,
+            ..empty(since, page_last, total)
         });
     }
 
     fn send_page(&mut self, page: Snapshot) {
         self.stream.credits = self.stream.credits.saturating_sub(1);
         self.send(page);
+    }
+}
+
+fn empty(since: u64, page: u64, total: u64) -> Snapshot {
+    Snapshot {
+        since,
+        page,
+        states: vec![],
+        gone: vec![],
+        grants: vec![],
+        policies: vec![],
+        total,
+        end: None,
     }
 }
 

@@ -352,9 +352,21 @@ fn a_fresh_reader_gets_a_snapshot_and_then_the_feed() {
         replica: REPLICA,
         since: 5,
     };
-    assert_eq!(hear(&mut session, Input::States(page)), [changed]);
+    assert_eq!(
+        hear(&mut session, Input::States(page)),
+        [Effect::ReadGrants { after: None }]
+    );
+    let grants = GrantPage {
+        grants: vec![],
+        policies: vec![],
+        last: None,
+    };
+    assert_eq!(hear(&mut session, Input::Grants(grants)), [changed]);
     let page = ChangedPage {
         states: vec![state("2")],
+        gone: vec![],
+        grants: vec![],
+        policies: vec![],
         through: 6,
         complete: true,
         number: 0,

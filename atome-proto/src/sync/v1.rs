@@ -12,8 +12,9 @@ use crate::account::{DirectoryEntry, Secret};
 use crate::code::Code;
 use crate::commit::RawCommit;
 use crate::digest::Buckets;
-use crate::id::{AccountId, Epoch, HubId, ReplicaId};
+use crate::id::{AccountId, AtomeId, Epoch, HubId, ReplicaId};
 use crate::runtime::RuntimeDeclaration;
+use crate::sharing::{Grant, Policy};
 use crate::stamp::Stamp;
 use crate::state::{AtomeState, RawState};
 use crate::sync::frame::{BadFrame, Encoding, FrameBytes};
@@ -101,6 +102,7 @@ frames! {
         Push = "push",
         Pull = "pull",
         Applied = "applied",
+        Evicted = "evicted",
         AskDigest = "digest",
         Ping = "ping",
     }
@@ -189,6 +191,13 @@ pub struct Applied {
     /// Where the reader stands now; absent while a snapshot is on its way.
     #[serde(default)]
     pub cursor: Option<Cursor>,
+}
+
+/// Every eviction up to a feed number is carried out: nothing of it is in the replica's files any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evicted {
+    /// The feed number.
+    pub feed: u64,
 }
 
 /// Asks for the hub's digest.
@@ -329,7 +338,12 @@ impl Batch {
     pub fn last_mine(&self) -> u64 {
         let mine = self.entries.iter().filter_map(|entry| match entry {
             Entry::Mine(number) => Some(*number),
-            Entry::Commit(_) => None,
+            Entry::Commit(_)
+            | Entry::State(_)
+            | Entry::Evict(_)
+            | Entry::Grant(_)
+            | Entry::Policy(_)
+            | Entry::Nothing => None,
         });
         mine.max().unwrap_or(0)
     }
@@ -343,6 +357,18 @@ pub enum Entry {
     Commit(RawCommit),
     /// A commit of this very replica, by its number: it has the rest.
     Mine(u64),
+    /// An atome of another account comes into sight, or more of it does: what may be seen of its state.
+    /// A long one comes in parts, one entry each; they are joined.
+    State(RawState),
+    /// Atomes that the reader may not have any more, at most
+    /// [`EVICTED_AT_ONCE`](crate::limit::EVICTED_AT_ONCE).
+    Evict(Vec<AtomeId>),
+    /// A grant that the reader has to do with is so now.
+    Grant(Box<Grant>),
+    /// What the reader does with another account's requests is so now.
+    Policy(Policy),
+    /// Nothing that the reader may see any more.
+    Nothing,
 }
 
 /// A page of current state.
@@ -354,6 +380,15 @@ pub struct Snapshot {
     pub page: u64,
     /// States of atomes; a state may come in parts, or again: they are joined.
     pub states: Vec<RawState>,
+    /// Atomes that earlier pages may have, and that the reader may not have any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<AtomeId>,
+    /// Grants that the reader has to do with; one that comes again takes the place of the one before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<Grant>,
+    /// What the reader does with other accounts' requests; the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<Policy>,
     /// How many atomes there are in all, for a progress bar.
     pub total: u64,
     /// Present on the last page.

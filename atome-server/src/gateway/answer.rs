@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use atome_engine::session::{Effect, Input};
+use atome_engine::session::{Effect, GrantPage, Input};
 use atome_proto::AccountId;
 use atome_proto::limit::{FRAME_ENTRIES_MAX, FRAME_LEN_TARGET};
 use atome_store::{HubError, HubStore};
@@ -52,6 +52,12 @@ async fn ask(
             let (feed, buckets) = store.digest(account).await?;
             Input::Digest { feed, buckets }
         }
-        Effect::Send(_) | Effect::Close => Input::Tick,
+        // Nothing is shared yet.
+        Effect::ReadGrants { .. } => Input::Grants(GrantPage {
+            grants: vec![],
+            policies: vec![],
+            last: None,
+        }),
+        Effect::Evicted { .. } | Effect::Send(_) | Effect::Close => Input::Tick,
     })
 }

@@ -194,7 +194,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             | Effect::Admit { .. }
             | Effect::ReadFeed { .. }
             | Effect::ReadStates { .. }
+            | Effect::ReadGrants { .. }
             | Effect::ReadChanged { .. }
+            | Effect::Evicted { .. }
             | Effect::ReadDigest) => effect,
         };
         let store = Arc::clone(&self.hub.store);

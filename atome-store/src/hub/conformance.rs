@@ -105,6 +105,7 @@ fn commit(number: u64, at: Stamp, change: Change) -> RawCommit {
         stamp: at,
         claimed: None,
         changes: vec![change],
+        acts: vec![],
     };
     RawCommit::encode(&commit).unwrap()
 }

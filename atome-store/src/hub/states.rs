@@ -87,6 +87,9 @@ pub(super) fn changed(
     let position = feed::position(connection, account, replica)?;
     let mut page = ChangedPage {
         states: vec![],
+        gone: vec![],
+        grants: vec![],
+        policies: vec![],
         through: since.min(position.head),
         complete: false,
         number: position.number,

@@ -32,6 +32,9 @@ pub(super) fn read(batch: &Batch) -> Result<Vec<Incoming>, StoreError> {
                 .map_err(|error| StoreError::BadFeed(error.to_string()))?;
             Ok(Incoming::Commit(Box::new(commit), raw.clone()))
         }
+        Entry::State(_) | Entry::Evict(_) | Entry::Grant(_) | Entry::Policy(_) | Entry::Nothing => {
+            Err(StoreError::BadFeed("not known yet".to_owned()))
+        }
     };
     batch.entries.iter().map(read).collect()
 }

@@ -136,6 +136,7 @@ impl Head {
                 .hub
                 .zip(self.feed)
                 .map(|((hub, epoch), feed)| Cursor { hub, epoch, feed }),
+            evicted: 0,
             change: self.change,
         }
     }

@@ -142,6 +142,7 @@ impl Writing<'_, '_> {
             stamp,
             claimed: None,
             changes,
+            acts: vec![],
         };
         let raw = match encode(&commit) {
             Err(StoreError::BadData(BadCommit::TooLong(_))) if commit.changes.len() > 1 => {

@@ -156,6 +156,9 @@ fn snapshot(db: &mut ReplicaDb, hub: &HubDb, max_bytes: usize, keep: bool) {
         since: 0,
         page: 0,
         states: vec![],
+        gone: vec![],
+        grants: vec![],
+        policies: vec![],
         total: 0,
         end: None,
     };

@@ -59,6 +59,7 @@ impl ReplicaDb {
             stamp,
             claimed: None,
             changes,
+            acts: vec![],
         };
         let raw = encode(&commit)?;
         let change = self.head.next_change();

@@ -76,7 +76,9 @@ impl World {
                 | session::Effect::Admit { .. }
                 | session::Effect::ReadFeed { .. }
                 | session::Effect::ReadStates { .. }
+                | session::Effect::ReadGrants { .. }
                 | session::Effect::ReadChanged { .. }
+                | session::Effect::Evicted { .. }
                 | session::Effect::ReadDigest) => {
                     if let Some(side) = self.hub.sides.get_mut(&id) {
                         side.todo.push_back(effect);

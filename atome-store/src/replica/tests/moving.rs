@@ -153,6 +153,9 @@ fn what_was_with_a_hub_stays() {
         since: 0,
         page: 0,
         states: hub.states(ANNA, None, usize::MAX).unwrap().states,
+        gone: vec![],
+        grants: vec![],
+        policies: vec![],
         total: 1,
         end: None,
     };
