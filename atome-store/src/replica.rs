@@ -8,11 +8,15 @@
 //! A current value can always be computed anew from the versions that are kept: the baseline of an atome
 //! (what a snapshot brought), and every commit since that touches it and was not refused. What a refusal,
 //! a clamp or a fork changes is computed so.
+//!
+//! Atomes of other accounts that this one may see stand beside its own; whose an atome is, its state tells.
+//! What may not be seen any more goes: from the states, from every commit, and from the files.
 
 mod ack;
 mod apply;
 mod bench;
 mod db;
+mod evict;
 mod export;
 mod family;
 mod fork;
@@ -22,6 +26,7 @@ mod moving;
 mod read;
 mod recompute;
 mod refused;
+mod scrub;
 mod seed;
 mod sharing;
 mod snapshot;
@@ -50,6 +55,19 @@ pub struct Written {
     pub number: u64,
     /// The local change that it is.
     pub change: u64,
+}
+
+/// A commit that the hub will decide on later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deferred {
+    /// Its number.
+    pub number: u64,
+    /// What it waits for, for a person.
+    pub on: String,
+    /// When it was made, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// The atomes that it touches.
+    pub atomes: Vec<AtomeId>,
 }
 
 /// What to list. Every part that is given must hold.

@@ -27,7 +27,7 @@ const WAL_LEN_KEPT: u32 = 32 << 20;
 const WRITER_CACHE_KIB: i32 = 8192;
 const READER_CACHE_KIB: i32 = 1024;
 /// How long to wait for a lock of another process, which is no other than a backup or a check.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Prepared statements kept for each connection: more than any store has.
 const STATEMENTS: usize = 128;
 

@@ -153,6 +153,7 @@ fn run_group<D: Stored>(db: &mut D, group: Vec<Job<D>>) {
     for answer in answers {
         answer(durable.clone());
     }
+    db.tend();
 }
 
 /// Runs each job; on a panic, or where the transaction no longer stands, the group is lost.

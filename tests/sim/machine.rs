@@ -160,6 +160,7 @@ impl Machine {
                 self.db.fork(*from, ReplicaId(self.fresh))
             }
         };
+        let done = done.and_then(|_| self.db.scrub());
         Input::Done(done.expect("what the engine asks for can be stored"))
     }
 }

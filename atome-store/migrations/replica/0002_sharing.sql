@@ -5,6 +5,8 @@ ALTER TABLE replica ADD COLUMN evicting INTEGER NOT NULL DEFAULT 0; -- feed numb
 ALTER TABLE replica ADD COLUMN evicted  INTEGER NOT NULL DEFAULT 0; -- the same, of those whose traces are gone too
 ALTER TABLE replica ADD COLUMN traces   INTEGER NOT NULL DEFAULT FALSE; -- whether the WAL may hold what was evicted
 
+ALTER TABLE replica ADD COLUMN mine     INTEGER NOT NULL DEFAULT 0; -- last own commit that came by in the feed, or in a snapshot
+
 -- Grants that the account has to do with. What a snapshot brings is staged until it is installed.
 CREATE TABLE grants (
     id       INTEGER PRIMARY KEY,

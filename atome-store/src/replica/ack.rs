@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use atome_engine::merge::{Origin, apply};
 use atome_engine::replica::Position;
 use atome_proto::AtomeId;
 use atome_proto::commit::{Commit, RawCommit};
@@ -10,7 +11,9 @@ use atome_proto::sync::v1::{Ruling, Verdict};
 use rusqlite::{Connection, params};
 
 use super::bench::Bench;
-use super::recompute::recompute;
+use super::evict::is_husk;
+use super::head::Head;
+use super::recompute::{baseline, recompute};
 use super::timeline::{self, Kept};
 use super::{ReplicaDb, read, sharing};
 use crate::error::StoreError;
@@ -34,7 +37,7 @@ impl ReplicaDb {
         self.step(|db| {
             let mut decided = Decided::default();
             for verdict in verdicts {
-                decided.take(&db.base.connection, db.head.replica, verdict)?;
+                decided.take(&db.base.connection, &db.head, verdict)?;
             }
             decided.follow(&db.base.connection, db.head.replica)?;
             db.head.acked = db.head.acked.max(number.min(db.head.number));
@@ -80,6 +83,30 @@ pub(super) fn echo<'a>(
     Ok(())
 }
 
+/// Takes note that deferred commits wait no more where a snapshot has all that they say: the feed, which would
+/// tell, was passed over.
+pub(super) fn settle_deferred(connection: &Connection, head: &Head) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached("SELECT id FROM verdicts WHERE NOT refused")?;
+    let ids = statement.query_map([], |row| Ok(row.get::<_, Db<u64>>(0)?.0))?;
+    for id in ids.collect::<Result<Vec<_>, _>>()? {
+        let commit = timeline::by_id(connection, id)?.commit()?;
+        let mut has_all = true;
+        for change in &commit.changes {
+            let base = baseline(connection, head.generation, change.atome)?;
+            let with = base
+                .clone()
+                .map(|base| apply(Some(base), change, Origin::of(&commit)));
+            has_all &= base.is_some() && with == base;
+        }
+        if has_all {
+            connection
+                .prepare_cached("DELETE FROM verdicts WHERE id = ?")?
+                .execute([Db(id)])?;
+        }
+    }
+    Ok(())
+}
+
 /// What verdicts change.
 #[derive(Default)]
 struct Decided {
@@ -95,25 +122,30 @@ impl Decided {
     fn take(
         &mut self,
         connection: &Connection,
-        replica: atome_proto::ReplicaId,
+        head: &Head,
         verdict: &Verdict,
     ) -> Result<(), StoreError> {
-        let Some(kept) = timeline::own(connection, replica, verdict.number)? else {
+        let account = head.account;
+        let Some(kept) = timeline::own(connection, head.replica, verdict.number)? else {
             return Ok(());
         };
         match &verdict.ruling {
             Ruling::Clamped { stamp } => self.clamp(connection, &kept, *stamp),
-            Ruling::Refused(_) => {
+            Ruling::Refused(refusal) => {
+                let mut refusal = refusal.clone();
+                // Of others' atomes only what may be had is kept, and that is the states themselves.
+                refusal.states.retain(|state| state.owner == account);
+                let ruling = serde_json::to_string(&Ruling::Refused(refusal))?;
+                let commit = kept.commit()?;
                 let known = connection
                     .prepare_cached(
-                        "INSERT INTO verdicts (id, ruling, refused, listed) VALUES (?, ?, TRUE, TRUE) \
+                        "INSERT INTO verdicts (id, ruling, refused, listed) VALUES (?, ?, TRUE, ?) \
                          ON CONFLICT DO UPDATE SET ruling = excluded.ruling, refused = TRUE, \
-                         listed = TRUE WHERE NOT refused",
+                         listed = excluded.listed, sealed = FALSE WHERE NOT refused OR sealed",
                     )?
-                    .execute(params![Db(kept.id), serde_json::to_string(&verdict.ruling)?])?
+                    .execute(params![Db(kept.id), ruling, !is_husk(&commit)])?
                     == 0;
                 if !known {
-                    let commit = kept.commit()?;
                     self.atomes
                         .extend(commit.changes.iter().map(|change| change.atome));
                 }
@@ -123,7 +155,8 @@ impl Decided {
                 connection
                     .prepare_cached(
                         "INSERT INTO verdicts (id, ruling, refused, listed) \
-                         VALUES (?, ?, FALSE, FALSE) ON CONFLICT DO NOTHING",
+                         VALUES (?, ?, FALSE, FALSE) \
+                         ON CONFLICT DO UPDATE SET ruling = excluded.ruling WHERE sealed",
                     )?
                     .execute(params![
                         Db(kept.id),

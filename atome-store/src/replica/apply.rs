@@ -15,7 +15,7 @@ use super::bench::{self, Bench};
 use super::head::Head;
 use super::recompute::baseline;
 use super::sharing::kept;
-use super::{ReplicaDb, read, timeline};
+use super::{ReplicaDb, evict, read, snapshot, timeline};
 use crate::error::StoreError;
 use crate::sqlite::value::Db;
 
@@ -27,6 +27,8 @@ pub(super) enum Incoming {
     Commit(Box<Commit>, RawCommit),
     /// What is seen of another account's atome, or a part of that.
     State(Box<AtomeState>),
+    /// Atomes that may not be had any more.
+    Evict(Vec<AtomeId>),
     /// What a grant is now.
     Grant(Box<Grant>),
     /// What a policy is now.
@@ -54,7 +56,7 @@ pub(super) fn read(batch: &Batch) -> Result<Vec<Incoming>, StoreError> {
         Entry::Grant(grant) => Ok(Incoming::Grant(grant.clone())),
         Entry::Policy(policy) => Ok(Incoming::Policy(policy.clone())),
         Entry::Nothing => Ok(Incoming::Nothing),
-        Entry::Evict(_) => Err(StoreError::BadFeed("not known yet".to_owned())),
+        Entry::Evict(atomes) => Ok(Incoming::Evict(atomes.clone())),
     };
     batch.entries.iter().map(read).collect()
 }
@@ -92,18 +94,21 @@ impl ReplicaDb {
                 bench: Bench::new(&db.base.connection, db.head.generation),
                 anew: BTreeSet::new(),
                 bases: BTreeMap::new(),
+                shown: BTreeSet::new(),
+                gone: BTreeSet::new(),
                 told: Told::default(),
+                has_verdicts: read::has_verdicts(&db.base.connection)?,
             };
             let news = (from..).zip(entries).filter(|(feed, _)| *feed >= expected);
             for (feed, entry) in news {
                 applying.take(&mut db.head, entry, feed)?;
             }
-            let (anew, told) = applying.finish()?;
+            let (anew, told) = applying.finish(&db.head)?;
             db.clock.observe(db.head.seen);
             db.head.hub = Some((at.hub, at.epoch));
             db.head.feed = Some(at.feed.max(expected - 1));
             db.renew(&anew)?;
-            if told.accepted {
+            if told.rulings {
                 db.head.refused = read::refused_count(&db.base.connection)?;
             }
             if told.sharing {
@@ -122,14 +127,20 @@ struct Applying<'c> {
     anew: BTreeSet<AtomeId>,
     /// New baselines.
     bases: BTreeMap<AtomeId, AtomeState>,
+    /// Atomes that more is seen of.
+    shown: BTreeSet<AtomeId>,
+    /// Atomes that were evicted; some may have come back.
+    gone: BTreeSet<AtomeId>,
     told: Told,
+    /// Whether there are verdicts at all.
+    has_verdicts: bool,
 }
 
 /// What entries tell beside states.
 #[derive(Default)]
 struct Told {
-    /// Whether own commits are accepted after all.
-    accepted: bool,
+    /// Whether other commits than before stand as refused.
+    rulings: bool,
     /// Whether grants or policies are others now.
     sharing: bool,
     /// The accounts that policies are about.
@@ -142,6 +153,7 @@ impl Applying<'_> {
             Incoming::Commit(commit, raw) => self.commit(head, &commit, &raw, feed),
             Incoming::Mine(number) => self.mine(head, number),
             Incoming::State(state) => self.state(head, &state),
+            Incoming::Evict(atomes) => self.evict(head, atomes, feed),
             Incoming::Grant(grant) => {
                 self.told.sharing = true;
                 kept::keep(self.connection, &grant, false)
@@ -155,15 +167,47 @@ impl Applying<'_> {
         }
     }
 
-    /// Writes what is on the bench; the atomes to be computed anew, and what else was told.
-    fn finish(mut self) -> Result<(BTreeSet<AtomeId>, Told), StoreError> {
-        for (atome, base) in self.bases {
-            self.anew.insert(atome);
+    /// Writes what is on the bench, and decides on own commits that touch what went or came back; the atomes
+    /// to be computed anew, and what else was told.
+    fn finish(mut self, head: &Head) -> Result<(BTreeSet<AtomeId>, Told), StoreError> {
+        self.flush(head)?;
+        let sealed = evict::seal(self.connection, head, &self.gone)?;
+        let unsealed = match self.shown.is_empty() {
+            true => BTreeSet::new(),
+            false => evict::unseal(self.connection, head, Some(&self.shown))?,
+        };
+        self.told.rulings |= !self.gone.is_empty() || !unsealed.is_empty();
+        self.anew.extend(self.gone);
+        self.anew.extend(self.shown);
+        self.anew.extend(sealed);
+        self.anew.extend(unsealed);
+        Ok((self.anew, self.told))
+    }
+
+    /// Writes what is on the bench.
+    fn flush(&mut self, head: &Head) -> Result<(), StoreError> {
+        for (atome, base) in std::mem::take(&mut self.bases) {
             self.bench.put_base(&base)?;
             self.bench.put(atome, Some(base))?;
         }
-        self.bench.finish()?;
-        Ok((self.anew, self.told))
+        let fresh = Bench::new(self.connection, head.generation);
+        std::mem::replace(&mut self.bench, fresh).finish()
+    }
+
+    /// Atomes may not be had any more.
+    fn evict(
+        &mut self,
+        head: &mut Head,
+        atomes: Vec<AtomeId>,
+        feed: u64,
+    ) -> Result<(), StoreError> {
+        self.flush(head)?;
+        // A snapshot that was not finished may have them too.
+        snapshot::clear(self.connection, head.generation + 1)?;
+        self.gone
+            .extend(evict::remove(self.connection, head, atomes)?);
+        (head.evicting, head.traces) = (feed, true);
+        Ok(())
     }
 
     /// What is seen of an atome becomes part of its baseline.
@@ -175,12 +219,17 @@ impl Applying<'_> {
         };
         let base = before.map_or_else(|| state.clone(), |before| join(before, state));
         self.bases.insert(state.atome, base);
+        self.shown.insert(state.atome);
         Ok(())
     }
 
     /// One of this replica's own is in the feed: if it stands as refused or deferred, it is accepted after
     /// all.
-    fn mine(&mut self, head: &Head, number: u64) -> Result<(), StoreError> {
+    fn mine(&mut self, head: &mut Head, number: u64) -> Result<(), StoreError> {
+        head.mine = head.mine.max(number);
+        if !self.has_verdicts {
+            return Ok(());
+        }
         let Some(known) = timeline::own(self.connection, head.replica, number)? else {
             return Ok(());
         };
@@ -190,7 +239,7 @@ impl Applying<'_> {
             .execute([Db(known.id)])?
             > 0;
         if accepted {
-            self.told.accepted = true;
+            self.told.rulings = true;
             self.beside_baseline(head, known.id)?;
             let commit = known.commit()?;
             self.anew
@@ -241,7 +290,7 @@ impl Applying<'_> {
             .prepare_cached("DELETE FROM verdicts WHERE id = ?")?
             .execute([Db(known.id)])?
             > 0;
-        self.told.accepted |= accepted;
+        self.told.rulings |= accepted;
         let folded = self.beside_baseline(head, known.id)?;
         let differs = known.body != raw.as_str();
         if differs {

@@ -43,12 +43,9 @@ impl ReplicaDb {
         fresh: ReplicaId,
         durability: Durability,
     ) -> Result<Self, OpenError> {
-        Self::with(
-            Base::new(sqlite::open(path, &REPLICA, durability)?),
-            path,
-            account,
-            fresh,
-        )
+        let connection = sqlite::open(path, &REPLICA, durability)?;
+        Self::overwrite_deleted(&connection).map_err(|fault| OpenError::of(path, fault))?;
+        Self::with(Base::new(connection), path, account, fresh)
     }
 
     /// Whose store a file is; `None` where there is none yet. Nothing is written, and what a crash left
@@ -128,12 +125,16 @@ impl ReplicaDb {
                 path: path.to_owned(),
             });
         }
-        Ok(Self {
+        let mut db = Self {
             base,
             head,
             clock,
             told: None,
-        })
+        };
+        // What a crash left undone.
+        let scrubbed = db.scrub();
+        scrubbed.map_err(|error| OpenError::of(path, error.into_fault()))?;
+        Ok(db)
     }
 
     /// Tells of every position that has become durable.
@@ -198,7 +199,7 @@ impl ReplicaDb {
 
     /// Belongs to a hub, and to a life of its database, from now on. Where that is another than before,
     /// what the old one decided and gave counts no more: what is beyond `number` is pending again, and the
-    /// cursor is gone.
+    /// cursor is gone, with the evictions that were carried out up to it.
     ///
     /// # Errors
     ///
@@ -215,6 +216,7 @@ impl ReplicaDb {
         self.step(|db| {
             db.head.hub = Some((hub, epoch));
             db.head.feed = None;
+            (db.head.evicting, db.head.evicted, db.head.mine) = (0, 0, 0);
             if number < db.head.acked {
                 db.head.acked = number;
                 db.forget_verdicts()?;
@@ -267,6 +269,16 @@ impl Stored for ReplicaDb {
     fn publish(&mut self) {
         if let Some(told) = &self.told {
             told.send_replace(self.head.position());
+        }
+    }
+    fn tend(&mut self) {
+        let before = self.head.revision;
+        match self.scrub() {
+            Ok(_) if self.head.revision != before => self.publish(),
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(%error, "what was evicted is not removed from the files yet")
+            }
         }
     }
 }

@@ -45,7 +45,7 @@ impl ReplicaDb {
             }
             db.head.replica = fresh;
             db.head.number = number;
-            db.head.acked = 0;
+            (db.head.acked, db.head.mine) = (0, 0);
             db.renew(&atomes)?;
             db.head.save(&db.base.connection)?;
             db.position()

@@ -35,6 +35,9 @@ pub(crate) struct Head {
     pub(super) evicted: u64,
     /// Whether the files may hold what was evicted.
     pub(super) traces: bool,
+    /// The last own commit that came by in the feed, or in a snapshot. What the feed says of earlier moments
+    /// has been applied then.
+    pub(super) mine: u64,
     /// Whether another account ever let this one see something.
     pub(super) is_reader: bool,
     /// Counts the transactions of this process.
@@ -67,7 +70,7 @@ impl Head {
                                    WHERE c.replica = replica.replica), 0)), \
              acked, (SELECT count(*) FROM verdicts WHERE refused AND listed), \
              max(change, coalesce((SELECT max(id) FROM commits), 0)), \
-             seen, hub, epoch, feed, gen, baseline, evicting, evicted, traces, \
+             seen, hub, epoch, feed, gen, baseline, evicting, evicted, traces, mine, \
              EXISTS (SELECT 1 FROM grants g WHERE g.grantee = replica.account AND NOT g.staged) \
              FROM replica",
         )?;
@@ -90,7 +93,8 @@ impl Head {
                 evicting: count(12)?,
                 evicted: count(13)?,
                 traces: row.get(14)?,
-                is_reader: row.get(15)?,
+                mine: count(15)?,
+                is_reader: row.get(16)?,
                 revision: 0,
             })
         })?)
@@ -101,7 +105,8 @@ impl Head {
         connection
             .prepare_cached(
                 "UPDATE replica SET account = ?, replica = ?, number = ?, acked = ?, change = ?, seen = ?, \
-                 hub = ?, epoch = ?, feed = ?, gen = ?, baseline = ?, evicting = ?, evicted = ?, traces = ?",
+                 hub = ?, epoch = ?, feed = ?, gen = ?, baseline = ?, evicting = ?, evicted = ?, traces = ?, \
+                 mine = ?",
             )?
             .execute(params![
                 Db(self.account),
@@ -118,6 +123,7 @@ impl Head {
                 Db(self.evicting),
                 Db(self.evicted),
                 self.traces,
+                Db(self.mine),
             ])?;
         Ok(())
     }

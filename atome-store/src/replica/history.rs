@@ -40,7 +40,10 @@ pub(super) fn history(
         let kept = timeline::by_id(connection, id)?;
         let pending = kept.replica == own && kept.number > acked;
         let commit = kept.commit()?;
-        let refused = is_refused(connection, id)?;
+        let verdict = verdict(connection, id)?;
+        // A deferred one waits for the hub as well.
+        let pending = pending || verdict == Some(false);
+        let refused = verdict == Some(true);
         for change in commit.changes.iter().filter(|change| change.atome == atome) {
             past.push(&commit, change, pending, refused);
         }
@@ -83,11 +86,13 @@ fn own(connection: &Connection) -> Result<(i64, ReplicaId, u64), StoreError> {
 }
 
 pub(super) fn is_refused(connection: &Connection, id: u64) -> Result<bool, StoreError> {
+    Ok(verdict(connection, id)? == Some(true))
+}
+
+/// Whether a commit with a verdict is refused; else it is deferred.
+fn verdict(connection: &Connection, id: u64) -> Result<Option<bool>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT refused FROM verdicts WHERE id = ?")?;
-    Ok(statement
-        .query_row([Db(id)], |row| row.get(0))
-        .optional()?
-        .unwrap_or(false))
+    Ok(statement.query_row([Db(id)], |row| row.get(0)).optional()?)
 }
 
 struct Past<'a> {

@@ -6,11 +6,11 @@ use atome_proto::local::v1::{History, RefusedCommit, SetMode};
 use atome_proto::state::AtomeState;
 use atome_proto::sync::v1::Ruling;
 use atome_proto::time::to_rfc3339;
-use atome_proto::{AtomeId, ReplicaId};
+use atome_proto::{AtomeId, Code, ReplicaId};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, ToSql, params, params_from_iter};
 
-use super::{Changes, ReplicaDb, Scan, family, history, timeline};
+use super::{Changes, Deferred, ReplicaDb, Scan, family, history, timeline};
 use crate::error::StoreError;
 use crate::sqlite::value::Db;
 
@@ -125,6 +125,16 @@ impl ReplicaDb {
     /// [`StoreError::Fault`].
     pub fn refused(&self) -> Result<Vec<RefusedCommit>, StoreError> {
         refused(&self.base.connection)
+    }
+
+    /// The commits that wait at the hub for a grant or for a parent, the oldest first. They count here
+    /// meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fault`].
+    pub fn deferred(&self) -> Result<Vec<Deferred>, StoreError> {
+        deferred(&self.base.connection)
     }
 }
 
@@ -261,11 +271,39 @@ pub(super) fn schedule(connection: &Connection) -> Result<(SetMode, bool), Store
     Ok((serde_json::from_str(&schedule)?, paused))
 }
 
+/// Whether there is a verdict on any commit.
+pub(super) fn has_verdicts(connection: &Connection) -> Result<bool, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT 1 FROM verdicts")?;
+    Ok(statement.exists([])?)
+}
+
 /// How many refused commits wait for a person.
 pub(super) fn refused_count(connection: &Connection) -> Result<u64, StoreError> {
     let mut statement =
         connection.prepare_cached("SELECT count(*) FROM verdicts WHERE refused AND listed")?;
     Ok(statement.query_row([], |row| row.get::<_, Db<u64>>(0))?.0)
+}
+
+/// The commits that the hub has not decided although they were pushed, the oldest first.
+pub(super) fn deferred(connection: &Connection) -> Result<Vec<Deferred>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT id, ruling FROM verdicts WHERE NOT refused ORDER BY id")?;
+    let mut rows = statement.query([])?;
+    let mut deferred = vec![];
+    while let Some(row) = rows.next()? {
+        let ruling: String = row.get(1)?;
+        let Ruling::Deferred { on } = serde_json::from_str(&ruling)? else {
+            continue;
+        };
+        let commit = timeline::by_id(connection, row.get::<_, Db<u64>>(0)?.0)?.commit()?;
+        deferred.push(Deferred {
+            number: commit.number,
+            on,
+            at_ms: commit.stamp.time.ms(),
+            atomes: commit.changes.iter().map(|change| change.atome).collect(),
+        });
+    }
+    Ok(deferred)
 }
 
 /// The refused commits that wait for a person, the oldest first.
@@ -277,14 +315,19 @@ pub(super) fn refused(connection: &Connection) -> Result<Vec<RefusedCommit>, Sto
     let mut refused = vec![];
     while let Some(row) = rows.next()? {
         let ruling: String = row.get(1)?;
-        let Ruling::Refused(refusal) = serde_json::from_str(&ruling)? else {
-            continue;
+        let (code, message) = match serde_json::from_str(&ruling)? {
+            Ruling::Refused(refusal) => (refusal.code, refusal.message),
+            Ruling::Deferred { .. } => {
+                let message = "access to what it alters has ended".to_owned();
+                (Code::NotAllowed, message)
+            }
+            Ruling::Clamped { .. } => continue,
         };
         let commit = timeline::by_id(connection, row.get::<_, Db<u64>>(0)?.0)?.commit()?;
         refused.push(RefusedCommit {
             number: commit.number,
-            code: refusal.code,
-            message: refusal.message,
+            code,
+            message,
             at: to_rfc3339(commit.stamp.time.ms()),
             atomes: commit.changes.iter().map(|change| change.atome).collect(),
         });

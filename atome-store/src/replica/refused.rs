@@ -95,7 +95,7 @@ impl ReplicaDb {
         let mut atomes = BTreeSet::new();
         for id in timeline::ids_after(connection, self.head.replica, self.head.acked)? {
             let forgotten = connection
-                .prepare_cached("DELETE FROM verdicts WHERE id = ?")?
+                .prepare_cached("DELETE FROM verdicts WHERE id = ? AND NOT sealed")?
                 .execute([Db(id)])?;
             sharing::open_again(connection, id)?;
             if forgotten > 0 {

@@ -3,7 +3,7 @@
 //! Pages are gathered, out of sight, in the generation of states after the current one. Installing them
 //! makes them, in one transaction, the baselines of their atomes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use atome_engine::digest::of_state;
 use atome_engine::merge::join;
@@ -20,7 +20,7 @@ use super::bench::{Bench, add_to_digest, insert};
 use super::head::Head;
 use super::recompute::{add_versions, baseline, replay};
 use super::sharing::kept;
-use super::{ReplicaDb, ack, timeline};
+use super::{ReplicaDb, ack, evict, read as reading, timeline};
 use crate::error::StoreError;
 use crate::sqlite::value::Db;
 
@@ -33,6 +33,7 @@ const TOLD_MAX: u32 = 1_000;
 pub(super) struct Page {
     first: bool,
     states: Vec<(AtomeState, RawState, Digest)>,
+    gone: Vec<AtomeId>,
     grants: Vec<Grant>,
     policies: Vec<Policy>,
 }
@@ -53,6 +54,7 @@ pub(super) fn read(page: &Snapshot) -> Result<Page, StoreError> {
             .iter()
             .map(read)
             .collect::<Result<_, StoreError>>()?,
+        gone: page.gone.clone(),
         grants: page.grants.clone(),
         policies: page.policies.clone(),
     })
@@ -75,6 +77,8 @@ impl ReplicaDb {
             let connection = &db.base.connection;
             let staged = db.head.generation + 1;
             if page.first {
+                // What an unfinished one had may be more than may be seen by now.
+                db.head.traces |= db.head.is_reader && has_rows(connection, staged)?;
                 clear(connection, staged)?;
                 kept::unstage(connection)?;
             }
@@ -101,10 +105,14 @@ impl ReplicaDb {
                     parts.put(joined.atome, Some(joined))?;
                 }
             }
-            parts.finish()?;
             for (bucket, sum) in buckets {
                 add_to_digest(connection, staged, bucket, sum)?;
             }
+            for atome in page.gone {
+                db.head.traces |= parts.state(atome)?.is_some();
+                parts.put(atome, None)?;
+            }
+            parts.finish()?;
             db.clock.observe(seen);
             db.head.seen = db.head.seen.max(seen);
             db.head.save(connection)?;
@@ -123,22 +131,42 @@ impl ReplicaDb {
     /// [`StoreError::Fault`].
     pub fn install(&mut self, end: SnapshotEnd, keep: bool) -> Result<Position, StoreError> {
         self.step(|db| {
-            let told = db.tell_staged(keep)?;
+            let others = db.drop_others()?;
+            let told = db.tell_staged(keep && others.is_empty())?;
+            let mut anew = BTreeSet::new();
             if keep {
                 db.join_staged()?;
+                anew = evict::seal(&db.base.connection, &db.head, &others)?;
             } else {
-                db.replace_by_staged(end.number)?;
+                db.replace_by_staged(end.number, &others)?;
             }
             let connection = &db.base.connection;
             clear(connection, db.head.generation + 1)?;
+            anew.extend(evict::unseal(connection, &db.head, None)?);
+            for atome in others {
+                // Own commits that the hub has not decided count beside what the snapshot says.
+                if !timeline::touching(connection, atome)?.is_empty() {
+                    anew.insert(atome);
+                }
+            }
+            ack::settle_deferred(connection, &db.head)?;
+            db.renew(&anew)?;
+            let connection = &db.base.connection;
             if !told.is_empty() {
                 ack::echo(connection, db.head.next_change(), &told)?;
             }
             db.head.hub = Some((end.cursor.hub, end.cursor.epoch));
             db.head.feed = Some(end.cursor.feed);
+            db.head.mine = db.head.mine.max(end.number);
+            let was_reader = db.head.is_reader;
             kept::install(connection, !keep)?;
             let told = kept::senders(connection)?;
             db.shares_changed(&told)?;
+            if was_reader || db.head.is_reader {
+                // Whatever was evicted up to there is not here.
+                db.head.evicting = end.cursor.feed;
+            }
+            db.head.refused = reading::refused_count(&db.base.connection)?;
             db.head.save(&db.base.connection)?;
             db.position()
         })
@@ -160,8 +188,24 @@ impl ReplicaDb {
         Ok(if keep && few { staged } else { vec![ack::ALL] })
     }
 
-    /// Puts the staged generation in the place of the current one.
-    fn replace_by_staged(&mut self, number: u64) -> Result<(), StoreError> {
+    /// Drops all that is here of other accounts' atomes: what may still be seen of them a snapshot brings.
+    fn drop_others(&mut self) -> Result<BTreeSet<AtomeId>, StoreError> {
+        if !self.head.is_reader {
+            return Ok(BTreeSet::new());
+        }
+        let connection = &self.base.connection;
+        let others = evict::foreign(connection, &self.head)?;
+        self.head.traces |= !others.is_empty();
+        evict::remove(connection, &self.head, others)
+    }
+
+    /// Puts the staged generation in the place of the current one; `gone` are the atomes of others that the
+    /// current one had.
+    fn replace_by_staged(
+        &mut self,
+        number: u64,
+        gone: &BTreeSet<AtomeId>,
+    ) -> Result<(), StoreError> {
         let connection = &self.base.connection;
         let (old, new) = (self.head.generation, self.head.generation + 1);
         // The atome's own row goes; what it says of the past does not.
@@ -183,6 +227,14 @@ impl ReplicaDb {
                 .prepare_cached("INSERT INTO kept (id) VALUES (?)")?
                 .execute([Db(id)])?;
         }
+        // What the hub may still take is in no snapshot.
+        connection
+            .prepare_cached(
+                "INSERT INTO kept (id) SELECT id FROM verdicts WHERE sealed OR NOT refused \
+                 ON CONFLICT DO NOTHING",
+            )?
+            .execute([])?;
+        evict::seal(connection, &self.head, gone)?;
         let mut commits: BTreeMap<u64, Vec<AtomeId>> = BTreeMap::new();
         let mut kept = connection.prepare_cached(
             "SELECT id FROM kept WHERE id NOT IN (SELECT id FROM verdicts WHERE refused)",
@@ -291,7 +343,7 @@ fn has_rows(connection: &Connection, generation: i64) -> Result<bool, StoreError
 }
 
 /// Drops a generation.
-fn clear(connection: &Connection, generation: i64) -> Result<(), StoreError> {
+pub(super) fn clear(connection: &Connection, generation: i64) -> Result<(), StoreError> {
     for sql in [
         "DELETE FROM states WHERE id IN (SELECT state FROM atomes WHERE gen = ?)",
         "DELETE FROM atomes WHERE gen = ?",

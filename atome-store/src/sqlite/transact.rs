@@ -48,6 +48,8 @@ pub(crate) trait Stored: Send + 'static {
     fn restore(&mut self, memory: Self::Memory);
     /// Tells of what has become durable.
     fn publish(&mut self) {}
+    /// Does what is due outside of a transaction, after a group is durable and answered.
+    fn tend(&mut self) {}
 }
 
 /// Runs one operation: all of it is done, or nothing.

@@ -10,7 +10,7 @@ use atome_proto::{AccountId, AtomeId};
 use super::ReplicaStore;
 use crate::error::StoreError;
 use crate::replica::sharing::{self, Question, Shown, Which};
-use crate::replica::{Changes, Scan, family, history, read};
+use crate::replica::{Changes, Deferred, Scan, family, history, read};
 
 impl ReplicaStore {
     /// As [`crate::ReplicaDb::schedule`].
@@ -140,6 +140,15 @@ impl ReplicaStore {
     /// As there.
     pub async fn refused(&self) -> Result<Vec<RefusedCommit>, StoreError> {
         self.readers.run(read::refused).await
+    }
+
+    /// As [`crate::ReplicaDb::deferred`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn deferred(&self) -> Result<Vec<Deferred>, StoreError> {
+        self.readers.run(read::deferred).await
     }
 
     /// As [`crate::ReplicaDb::grants`].

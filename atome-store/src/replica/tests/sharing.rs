@@ -3,6 +3,9 @@
 
 mod acting;
 mod asking;
+mod coming;
+mod random;
+mod traces;
 
 use atome_engine::merge::{Origin, apply};
 use atome_proto::commit::{Change, Commit, RawCommit};
