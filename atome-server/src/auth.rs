@@ -169,6 +169,7 @@ pub fn store_problem(error: HubError) -> Problem {
         }
         HubError::BadName(bad) => Problem::new(Code::BadData, bad.to_string()),
         HubError::NoSuchAccount => no_session(),
+        HubError::Refused { code, message } => Problem::new(code, message),
         HubError::AccountDeleted => Problem::new(
             Code::AccountDeleted,
             "the account was deleted, everywhere and for good",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use atome_engine::session::{Effect, GrantPage, Input};
+use atome_engine::session::{Effect, Input};
 use atome_proto::AccountId;
 use atome_proto::limit::{FRAME_ENTRIES_MAX, FRAME_LEN_TARGET};
 use atome_store::{HubError, HubStore};
@@ -27,8 +27,13 @@ async fn ask(
     effect: Effect,
     now_ms: u64,
 ) -> Result<Input, HubError> {
+    // What time has ended meanwhile is not shown any more, nor what it let do taken.
+    store.settle(now_ms).await?;
     Ok(match effect {
-        Effect::Position { replica } => Input::Position(store.position(account, replica).await?),
+        Effect::Position { replica } => {
+            store.seen(account, replica, now_ms).await?;
+            Input::Position(store.position(account, replica).await?)
+        }
         Effect::Admit {
             replica,
             first,
@@ -52,12 +57,13 @@ async fn ask(
             let (feed, buckets) = store.digest(account).await?;
             Input::Digest { feed, buckets }
         }
-        // Nothing is shared yet.
-        Effect::ReadGrants { .. } => Input::Grants(GrantPage {
-            grants: vec![],
-            policies: vec![],
-            last: None,
-        }),
-        Effect::Evicted { .. } | Effect::Send(_) | Effect::Close => Input::Tick,
+        Effect::ReadGrants { after } => {
+            Input::Grants(store.grants(account, after, FRAME_LEN_TARGET).await?)
+        }
+        Effect::Evicted { replica, feed } => {
+            store.evicted(account, replica, feed, now_ms).await?;
+            Input::Tick
+        }
+        Effect::Send(_) | Effect::Close => Input::Tick,
     })
 }

@@ -2,7 +2,7 @@
 
 use atome_proto::digest::Digest;
 use atome_proto::stamp::{HybridTime, Stamp};
-use atome_proto::{AccountId, AtomeId, Epoch, HubId, ReplicaId};
+use atome_proto::{AccountId, AtomeId, Epoch, GrantId, HubId, ReplicaId};
 use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 
@@ -25,7 +25,7 @@ macro_rules! by_bytes {
     )*};
 }
 
-by_bytes!(AccountId, AtomeId, HubId);
+by_bytes!(AccountId, AtomeId, GrantId, HubId);
 
 /// Numbers that may use all 64 bits: the same bits, signed.
 macro_rules! by_bits {
