@@ -17,6 +17,7 @@ use crate::error::HubError;
 
 mod accounts;
 mod admit;
+mod census;
 #[cfg(test)]
 mod conformance;
 mod db;
@@ -30,6 +31,7 @@ mod sqlite;
 mod states;
 
 pub use atome_engine::session::{Admitted, ChangedPage, FeedPosition, Identity, StatePage};
+pub use census::Census;
 pub use db::HubDb;
 pub use sqlite::SqliteHub;
 
@@ -339,6 +341,9 @@ pub trait HubStore: Send + Sync {
     /// Sees whether another process has written, such as a command of administration, and has everyone
     /// who waits look again.
     async fn look_outside(&self) -> Result<(), HubError>;
+
+    /// How much it keeps.
+    async fn census(&self, now_ms: u64) -> Result<Census, HubError>;
 }
 
 #[cfg(test)]

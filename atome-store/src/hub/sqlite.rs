@@ -17,9 +17,9 @@ use uuid::Uuid;
 use super::admit::Pushed;
 use super::fanout::Fanout;
 use super::{
-    AccountRecord, Admitted, ChangedPage, DirectoryKey, FeedPosition, HubDb, HubStore, Identity,
-    Invite, NewAccount, NewSession, PasswordChange, Registered, SessionRecord, Signals, StatePage,
-    accounts, directory, feed, sessions, states,
+    AccountRecord, Admitted, Census, ChangedPage, DirectoryKey, FeedPosition, HubDb, HubStore,
+    Identity, Invite, NewAccount, NewSession, PasswordChange, Registered, SessionRecord, Signals,
+    StatePage, accounts, census, directory, feed, sessions, states,
 };
 use crate::error::{HubError, OpenError};
 use crate::pool::Pool;
@@ -287,5 +287,10 @@ impl HubStore for SqliteHub {
 
     async fn look_outside(&self) -> Result<(), HubError> {
         self.write(HubDb::look_outside).await
+    }
+
+    async fn census(&self, now_ms: u64) -> Result<Census, HubError> {
+        self.read(move |connection| census::take(connection, now_ms))
+            .await
     }
 }
