@@ -14,10 +14,10 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_rustls::TlsAcceptor;
 
 use crate::http;
 use crate::hub::Hub;
+use crate::metrics::Metrics;
 use crate::source::{Source, Stranger};
 
 /// Most bytes of a request's head: room for a token and what proxies add.
@@ -32,10 +32,23 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
 /// One place among the connections that may stand at once; free again when the last clone is gone.
 #[derive(Clone, Debug)]
 pub struct Place {
-    _permit: Arc<OwnedSemaphorePermit>,
+    _seat: Arc<Seat>,
     stranger: Arc<Stranger>,
     /// The address at the other end.
     pub peer: SocketAddr,
+}
+
+/// What is given back when a connection is gone.
+#[derive(Debug)]
+struct Seat {
+    metrics: Arc<Metrics>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.metrics.connections.leave(1);
+    }
 }
 
 impl Place {
@@ -79,7 +92,7 @@ pub fn raise_file_limit(connections_max: usize) {
 }
 
 /// Accepts connections until the hub stops.
-pub async fn accept(listener: TcpListener, hub: &Arc<Hub>, tls: Option<&TlsAcceptor>) {
+pub async fn accept(listener: TcpListener, hub: &Arc<Hub>) {
     let mut was_full = false;
     loop {
         let is_full = hub.places.available_permits() == 0;
@@ -93,7 +106,7 @@ pub async fn accept(listener: TcpListener, hub: &Arc<Hub>, tls: Option<&TlsAccep
         };
         match accepted {
             Ok((stream, place)) => {
-                tokio::spawn(handle(stream, place, Arc::clone(hub), tls.cloned()));
+                tokio::spawn(handle(stream, place, Arc::clone(hub)));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -105,7 +118,8 @@ pub async fn accept(listener: TcpListener, hub: &Arc<Hub>, tls: Option<&TlsAccep
 
 /// Waits until every connection has ended, but no longer than the configuration says.
 pub async fn drain(hub: &Hub) {
-    let limits = &hub.config.limits;
+    let config = hub.config();
+    let limits = &config.limits;
     let places_max = u32::try_from(limits.connections_max).unwrap_or(u32::MAX);
     let all_ended = hub.places.acquire_many(places_max);
     match tokio::time::timeout(limits.stop_timeout, all_ended).await {
@@ -120,35 +134,45 @@ async fn accept_one(listener: &TcpListener, hub: &Hub) -> io::Result<(TcpStream,
         .await
         .map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
+    hub.metrics.accepted.one();
+    hub.metrics.connections.enter(1);
+    let seat = Seat {
+        metrics: Arc::clone(&hub.metrics),
+        _permit: permit,
+    };
     let place = Place {
-        _permit: Arc::new(permit),
+        _seat: Arc::new(seat),
         stranger: Arc::new(Stranger::new(&hub.strangers, peer.ip())),
         peer,
     };
     Ok((stream, place))
 }
 
-async fn handle(stream: TcpStream, place: Place, hub: Arc<Hub>, tls: Option<TlsAcceptor>) {
+async fn handle(stream: TcpStream, place: Place, hub: Arc<Hub>) {
     let peer = place.peer;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "small packets cannot be sent at once");
     }
-    let limit = hub.config.limits.handshake_timeout;
+    let limit = hub.config().limits.handshake_timeout;
     let entered = tokio::select! {
         () = hub.stop.requested() => return,
         entered = tokio::time::timeout(limit, place.stranger.enter()) => entered,
     };
     if entered.is_err() {
+        hub.metrics.throttled.connections.one();
         tracing::debug!(%peer, "too many connections of its source show no session");
         return;
     }
-    let Some(tls) = tls else {
+    let Some(tls) = hub.tls() else {
         return serve_http(stream, place, hub).await;
     };
     let shaken = tokio::select! {
         () = hub.stop.requested() => return,
         shaken = tokio::time::timeout(limit, tls.accept(stream)) => shaken,
     };
+    if !matches!(shaken, Ok(Ok(_))) {
+        hub.metrics.tls_failures.one();
+    }
     match shaken {
         Ok(Ok(stream)) => serve_http(stream, place, hub).await,
         Ok(Err(error)) => tracing::debug!(%peer, %error, "the TLS handshake failed"),
@@ -162,7 +186,7 @@ where
 {
     let peer = place.peer;
     let stop = hub.stop.clone();
-    let limit = hub.config.limits.request_timeout;
+    let limit = hub.config().limits.request_timeout;
     let service = service_fn(move |request| http::answer(Arc::clone(&hub), place.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -16,6 +16,7 @@ mod cookies;
 mod direction;
 mod directory;
 mod fuzz;
+mod metrics;
 mod openapi;
 mod program;
 mod sessions;
