@@ -8,7 +8,7 @@ use atome_engine::session::Identity;
 use atome_proto::directory::DirectoryChange;
 use atome_store::{Fault, HubError, HubStore};
 use bytes::Bytes;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::auth::cookie;
@@ -17,6 +17,7 @@ use crate::guard::Guard;
 use crate::hashing::Hashing;
 use crate::http::openapi;
 use crate::metrics::Metrics;
+use crate::places::Places;
 use crate::source::Strangers;
 use crate::stop::Stop;
 
@@ -39,7 +40,7 @@ pub struct Hub {
     /// Heard when an account was deleted, and what it kept is to be taken away.
     pub to_purge: Notify,
     /// Places for connections.
-    pub places: Arc<Semaphore>,
+    pub places: Arc<Places>,
     /// Places for those that have shown no session yet.
     pub strangers: Arc<Strangers>,
     /// Whether it is stopping.
@@ -70,7 +71,7 @@ impl Hub {
         let accounts = &config.accounts;
         let hashing = Hashing::new(accounts.hashes_at_once, accounts.hashes_waiting_max)
             .map_err(|error| Fault::Defect(format!("no threads: {error}")))?;
-        let places = Arc::new(Semaphore::new(config.limits.connections_max));
+        let places = Places::new(config.limits.connections_max);
         let strangers = Strangers::new(config.limits.unknown_per_source_max);
         let openapi = openapi::document(cookie::name(config.tls.is_some()));
         let metrics = Arc::<Metrics>::default();
@@ -94,6 +95,12 @@ impl Hub {
         })
     }
 
+    /// How many connections stand.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        u64::try_from(self.places.taken()).unwrap_or(u64::MAX)
+    }
+
     /// What it was told last.
     #[must_use]
     pub fn config(&self) -> Arc<Config> {
@@ -115,28 +122,12 @@ impl Hub {
         self.guard.reconfigure(&before, &config);
         self.strangers
             .set_per_source_max(limits.unknown_per_source_max);
-        self.resize(before.limits.connections_max, limits.connections_max);
+        self.places.set_max(limits.connections_max);
         let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
         *live = Live {
             config: Arc::new(config),
             tls,
         };
-    }
-
-    /// Has more places for connections, or takes those away that are free, and others as they become so.
-    fn resize(&self, before: usize, now: usize) {
-        if let Some(more) = now.checked_sub(before) {
-            self.places.add_permits(more);
-            return;
-        }
-        let less = u32::try_from(before - now).unwrap_or(u32::MAX);
-        let places = Arc::clone(&self.places);
-        tokio::spawn(async move {
-            // This semaphore is never closed.
-            if let Ok(taken) = places.acquire_many(less).await {
-                taken.forget();
-            }
-        });
     }
 
     /// The time, as plain numbers.

@@ -18,6 +18,7 @@ pub mod hub;
 pub mod listen;
 pub mod listener;
 pub mod metrics;
+pub mod places;
 pub mod reload;
 pub mod run;
 pub mod sandbox;

@@ -13,11 +13,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::http;
 use crate::hub::Hub;
-use crate::metrics::Metrics;
+use crate::places::Taken;
 use crate::source::{Source, Stranger};
 
 /// Most bytes of a request's head: room for a token and what proxies add.
@@ -32,23 +31,10 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
 /// One place among the connections that may stand at once; free again when the last clone is gone.
 #[derive(Clone, Debug)]
 pub struct Place {
-    _seat: Arc<Seat>,
+    _taken: Arc<Taken>,
     stranger: Arc<Stranger>,
     /// The address at the other end.
     pub peer: SocketAddr,
-}
-
-/// What is given back when a connection is gone.
-#[derive(Debug)]
-struct Seat {
-    metrics: Arc<Metrics>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.metrics.connections.leave(1);
-    }
 }
 
 impl Place {
@@ -95,7 +81,7 @@ pub fn raise_file_limit(connections_max: usize) {
 pub async fn accept(listener: TcpListener, hub: &Arc<Hub>) {
     let mut was_full = false;
     loop {
-        let is_full = hub.places.available_permits() == 0;
+        let is_full = hub.places.are_full();
         if is_full && !was_full {
             tracing::warn!("limits.connections_max is reached; new connections wait");
         }
@@ -120,28 +106,20 @@ pub async fn accept(listener: TcpListener, hub: &Arc<Hub>) {
 pub async fn drain(hub: &Hub) {
     let config = hub.config();
     let limits = &config.limits;
-    let places_max = u32::try_from(limits.connections_max).unwrap_or(u32::MAX);
-    let all_ended = hub.places.acquire_many(places_max);
-    match tokio::time::timeout(limits.stop_timeout, all_ended).await {
-        Ok(_) => tracing::info!("every connection has ended"),
+    match tokio::time::timeout(limits.stop_timeout, hub.places.all_free()).await {
+        Ok(()) => tracing::info!("every connection has ended"),
         Err(_) => tracing::warn!("some connections did not end in time and are cut"),
     }
 }
 
 async fn accept_one(listener: &TcpListener, hub: &Hub) -> io::Result<(TcpStream, Place)> {
-    let permit = Arc::clone(&hub.places)
-        .acquire_owned()
-        .await
-        .map_err(io::Error::other)?;
+    hub.places.room().await;
     let (stream, peer) = listener.accept().await?;
     hub.metrics.accepted.one();
-    hub.metrics.connections.enter(1);
-    let seat = Seat {
-        metrics: Arc::clone(&hub.metrics),
-        _permit: permit,
-    };
+    // There may be fewer places by now.
+    let taken = hub.places.take().await;
     let place = Place {
-        _seat: Arc::new(seat),
+        _taken: Arc::new(taken),
         stranger: Arc::new(Stranger::new(&hub.strangers, peer.ip())),
         peer,
     };

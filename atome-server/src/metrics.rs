@@ -13,8 +13,6 @@ use atome_service::metrics::{Counter, Gauge, Histogram};
 /// Everything that is counted, since the hub's start.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    /// Connections that stand, of every kind.
-    pub connections: Gauge,
     /// WebSockets that stand and whose client is known.
     pub syncing: Gauge,
     /// Connections that were accepted.

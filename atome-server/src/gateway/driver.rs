@@ -260,7 +260,7 @@ fn bad_frame(error: &BadFrame) -> Problem {
 
 /// When the clients of a hub that stops come back: later the more there are, each at a time of its own.
 pub(super) fn come_back_ms(hub: &Hub) -> u64 {
-    let connections = hub.metrics.connections.get();
+    let connections = hub.connections();
     let spread = connections
         .saturating_mul(COME_BACK_SPREAD_MS)
         .saturating_add(COME_BACK_MS);

@@ -12,6 +12,7 @@ use crate::hub::{Hub, wall_ms};
 /// What is looked up when figures are asked for.
 struct Look<'a> {
     metrics: &'a Metrics,
+    connections: u64,
     /// Absent where the database does not answer.
     census: Option<Census>,
     database_bytes: Option<u64>,
@@ -40,8 +41,8 @@ const FIGURES: &[Figure] = &[
         Gauge,
         "Connections that stand: sync, a WebSocket whose client is known; http, any other.",
         |look, mut samples| {
-            let (all, sync) = (look.metrics.connections.get(), look.metrics.syncing.get());
-            samples.of(&[("kind", "http")], all.saturating_sub(sync));
+            let sync = look.metrics.syncing.get();
+            samples.of(&[("kind", "http")], look.connections.saturating_sub(sync));
             samples.of(&[("kind", "sync")], sync);
         },
     ),
@@ -151,6 +152,7 @@ pub(super) async fn write(hub: &Hub) -> String {
     let database = hub.config().database_file();
     let look = Look {
         metrics: &hub.metrics,
+        connections: hub.connections(),
         census: census.ok(),
         database_bytes: bytes(&database),
         wal_bytes: bytes(&database.with_extension("db-wal")),

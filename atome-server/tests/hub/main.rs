@@ -19,6 +19,7 @@ mod fuzz;
 mod metrics;
 mod openapi;
 mod program;
+mod reload;
 mod sessions;
 mod stop;
 mod sync;
