@@ -46,6 +46,8 @@ pub struct Throttled {
     pub registrations: Counter,
     /// A question to the directory.
     pub directory: Counter,
+    /// A login or a new password, while too many passwords waited to be hashed.
+    pub hashes: Counter,
     /// A connection of a source that has too many on which no session was shown.
     pub connections: Counter,
 }

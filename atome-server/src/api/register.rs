@@ -108,7 +108,7 @@ impl NewPassword {
             Self::Hash(hash) => Ok(hash),
             Self::Plain(plain) => {
                 let hash = hub.hashing.hash(plain).await;
-                hash.map_err(|error| credentials::hashing_problem(&error))
+                hash.map_err(|error| credentials::hashing_problem(hub, &error))
             }
         }
     }

@@ -61,11 +61,12 @@ const FIGURES: &[Figure] = &[
     (
         "atome_hub_throttled_total",
         Counter,
-        "What was put off because it came too often.",
+        "What was put off because it came too often, or too much at once.",
         |look, mut samples| {
             let throttled = &look.metrics.throttled;
             samples.of(&[("what", "connection")], throttled.connections.get());
             samples.of(&[("what", "directory")], throttled.directory.get());
+            samples.of(&[("what", "hash")], throttled.hashes.get());
             samples.of(&[("what", "password")], throttled.passwords.get());
             samples.of(&[("what", "registration")], throttled.registrations.get());
         },
