@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use atome_proto::runtime::Profile;
 use atome_sandbox::{Cage, Entered, SandboxError};
+use atome_service::notify::notify;
 use atome_store::{HubError, OpenError, SqliteHub};
 use serde::Serialize;
 
@@ -22,7 +23,6 @@ use crate::reload::Reload;
 use crate::stop::Stop;
 use crate::tls::{self, TlsError};
 use crate::watchdog;
-use atome_service::notify::notify;
 
 /// Why a hub did not start, or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -67,8 +67,8 @@ struct Running {
 
 /// Runs a hub until `stop`: every connection is told, what was begun is finished and durable.
 ///
-/// `ready` hears the address as soon as clients may connect; `reload` lets the configuration be read again. From then on this process connects to nothing
-/// and listens at nothing else (see [`crate::sandbox`]).
+/// `ready` hears the address as soon as clients may connect. From then on this process connects to nothing
+/// and listens at nothing else (see [`crate::sandbox`]). With `reload` its configuration can be read again.
 ///
 /// # Errors
 ///
