@@ -1,7 +1,9 @@
-//! Limits that change while the program runs. What changes besides is asked of it in `tests/e2e/reload.rs`.
+//! Limits that change while the program runs, and what the keys of log and figures take. What changes besides
+//! is asked of it in `tests/e2e/reload.rs`.
 
 use std::time::Duration;
 
+use atome_server::config::{Config, ConfigError, Environment};
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -9,6 +11,61 @@ use tokio::time::timeout;
 
 use crate::program::Program;
 use crate::world::write_config;
+
+#[test]
+fn levels_and_the_address_of_figures_are_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = |lines: &str| -> Result<Config, Vec<ConfigError>> {
+        let text = format!(
+            "profile = \"development\"\nstate_dir = \"s\"\nlisten = \"[::]:443\"\n{lines}\n"
+        );
+        let file = folder.path().join("hub.toml");
+        std::fs::write(&file, text).unwrap();
+        Config::load(Some(&file), &Environment::default())
+    };
+    for (lines, line, key, part) in [
+        ("log_level = \"loud\"", 4, "log_level", "names no levels"),
+        (
+            "log_level = \"info,loud\"",
+            4,
+            "log_level",
+            "\"info,atome_store=debug\"",
+        ),
+        ("log_format = \"journal\"", 4, "log_format", "\"json\""),
+        (
+            "[metrics]\nlisten = \"9464\"",
+            5,
+            "metrics.listen",
+            "192.0.2.10:9464",
+        ),
+        (
+            "[metrics]\nlisten = \"192.0.2.1:443\"",
+            5,
+            "metrics.listen",
+            "another port",
+        ),
+        (
+            "[metrics]\nport = 1",
+            5,
+            "metrics.port",
+            "the keys of [metrics] are listen",
+        ),
+    ] {
+        let errors = load(lines).unwrap_err();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        let text = errors[0].to_string();
+        assert!(
+            text.contains(&format!("hub.toml:{line}: {key}: ")),
+            "{text}"
+        );
+        assert!(text.contains(part), "{text}");
+    }
+    assert_eq!(load("[metrics]").unwrap().metrics, None);
+    let set =
+        load("log_level = \"warn,atome_store=debug\"\n[metrics]\nlisten = \"192.0.2.1:9464\"")
+            .unwrap();
+    assert_eq!(set.metrics, Some("192.0.2.1:9464".parse().unwrap()));
+}
 
 /// Far above what an answer takes.
 const PATIENCE: Duration = Duration::from_secs(60);
