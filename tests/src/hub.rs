@@ -106,7 +106,8 @@ impl Hub {
         self.environment.insert(name.to_owned(), value.to_owned());
     }
 
-    /// Writes `new` for `old` in its configuration, for its next start or reload.
+    /// Writes `new` for `old` in its configuration, for its next start or reload; the file is replaced, as
+    /// editors do it.
     ///
     /// # Errors
     ///
@@ -115,14 +116,15 @@ impl Hub {
         let failed = HarnessError::io(format!(
             "write {new:?} for {old:?} in the hub's configuration"
         ));
-        let text = fs::read_to_string(self.config()).and_then(|text| {
-            if text.contains(old) {
-                fs::write(self.config(), text.replace(old, new))
-            } else {
-                Err(std::io::ErrorKind::NotFound.into())
+        let replaced = fs::read_to_string(self.config()).and_then(|text| {
+            if !text.contains(old) {
+                return Err(std::io::ErrorKind::NotFound.into());
             }
+            let fresh = self.config().with_extension("new");
+            fs::write(&fresh, text.replace(old, new))?;
+            fs::rename(&fresh, self.config())
         });
-        text.map_err(failed)
+        replaced.map_err(failed)
     }
 
     /// Has its next starts go by another program that becomes it: `env`, `ip netns exec`, `strace -D`.
