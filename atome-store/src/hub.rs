@@ -18,6 +18,7 @@ use crate::error::HubError;
 
 mod accounts;
 mod admit;
+mod census;
 #[cfg(test)]
 mod conformance;
 mod db;
@@ -36,6 +37,7 @@ mod views;
 pub use atome_engine::session::{
     Admitted, ChangedPage, FeedPosition, GrantPage, Identity, StatePage,
 };
+pub use census::Census;
 pub use db::HubDb;
 pub use sqlite::SqliteHub;
 
@@ -408,6 +410,9 @@ pub trait HubStore: Send + Sync {
     /// Sees whether another process has written, such as a command of administration, and has everyone
     /// who waits look again.
     async fn look_outside(&self) -> Result<(), HubError>;
+
+    /// How much it keeps.
+    async fn census(&self, now_ms: u64) -> Result<Census, HubError>;
 }
 
 #[cfg(test)]

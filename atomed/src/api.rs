@@ -5,7 +5,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use atome_proto::runtime::RuntimeDeclaration;
 use http::{Request, Response};
@@ -66,6 +66,7 @@ struct Shared {
     standing: Vec<atome_proto::local::v1::Finding>,
     /// The TCP ports that the daemon may connect to.
     ports: Vec<u16>,
+    started: Instant,
     stop: Stop,
 }
 
@@ -85,6 +86,7 @@ impl Api {
             bodies: body::BodyBudget::default(),
             standing,
             ports,
+            started: Instant::now(),
             stop,
         }))
     }

@@ -17,6 +17,7 @@ use crate::api::Api;
 use crate::clock;
 use crate::config::{Config, Durability, Sandbox};
 use crate::declaration::declare;
+use crate::reload::Reload;
 use crate::sandbox;
 use crate::secrets::private_folder;
 use crate::socket::{Listening, SocketError};
@@ -49,13 +50,15 @@ pub enum DaemonError {
     Declaration(io::Error),
 }
 
-/// What a daemon has from before its first thread.
+/// What a daemon has from before it runs.
 #[derive(Debug)]
 pub struct Start {
     /// Its sandbox, not yet sealed.
     pub entered: Entered,
     /// The socket that systemd handed in, if it did.
     pub handed_in: Option<UnixListener>,
+    /// What it needs to read its configuration again.
+    pub reload: Option<Reload>,
 }
 
 impl Start {
@@ -65,6 +68,7 @@ impl Start {
         Self {
             entered: Entered::off(),
             handed_in: None,
+            reload: None,
         }
     }
 }
@@ -105,6 +109,9 @@ pub async fn run(
         stop.clone(),
     );
     tracing::info!(socket = %listening.path.display(), "ready");
+    if let Some(reload) = start.reload {
+        reload.start(accounts.clone(), stop.clone());
+    }
     ready();
     watchdog::start(accounts.clone(), stop.clone());
     api.serve(&listening.listener).await;

@@ -15,6 +15,7 @@ pub mod hashing;
 pub mod hub_client;
 pub mod proof;
 pub mod random;
+pub mod reload;
 pub mod sandbox;
 pub mod secrets;
 pub mod socket;

@@ -124,12 +124,6 @@ const WRONG: &[(&str, usize, &str, &[&str])] = &[
         "accounts.registration",
         &["none of its values", "\"invite\""],
     ),
-    (
-        "[metrics]\nlisten = \"[::]:9\"",
-        4,
-        "metrics",
-        &["no metrics", "remove [metrics]"],
-    ),
     ("= 3", 4, "", &["not TOML"]),
     (
         "sandbox = \"off\"\nsandbox = \"off\"",
@@ -319,6 +313,5 @@ fn the_reference_holds_every_key_at_its_default() {
             keys.push(format!("{section}{key}"));
         }
     }
-    keys.push("metrics.listen".to_owned());
     assert_eq!(keys, Config::KEYS);
 }

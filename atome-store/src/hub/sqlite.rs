@@ -20,9 +20,9 @@ use super::admit::Pushed;
 use super::fanout::Fanout;
 use super::sharing::{grants, time, why};
 use super::{
-    AccountRecord, Admitted, ChangedPage, DirectoryKey, FeedPosition, GrantPage, HubDb, HubStore,
-    Identity, Invite, NewAccount, NewSession, PasswordChange, Question, Registered, SessionRecord,
-    Signals, StatePage, accounts, directory, feed, sessions, states,
+    AccountRecord, Admitted, Census, ChangedPage, DirectoryKey, FeedPosition, GrantPage, HubDb,
+    HubStore, Identity, Invite, NewAccount, NewSession, PasswordChange, Question, Registered,
+    SessionRecord, Signals, StatePage, accounts, census, directory, feed, sessions, states,
 };
 use crate::error::{HubError, OpenError};
 use crate::pool::Pool;
@@ -351,5 +351,10 @@ impl HubStore for SqliteHub {
 
     async fn look_outside(&self) -> Result<(), HubError> {
         self.write(HubDb::look_outside).await
+    }
+
+    async fn census(&self, now_ms: u64) -> Result<Census, HubError> {
+        self.read(move |connection| census::take(connection, now_ms))
+            .await
     }
 }

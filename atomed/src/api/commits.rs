@@ -1,6 +1,7 @@
 //! `POST /v1/commits`: operations become one commit, durable here before the answer.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use atome_engine::draft::Draft;
 use atome_proto::commit::{BadKey, Create, Key};
@@ -35,8 +36,10 @@ pub(super) async fn write(mut asked: Asked<'_>) -> Handled {
     for (id, operation) in ids.iter().zip(write.operations) {
         drafts.push(drafting.draft(*id, operation).await?);
     }
+    let began = Instant::now();
     let written = account.store.write(account.id, drafts, clock::now()).await;
     let written = written.map_err(|e| problem(&e))?;
+    account.writes.since(began);
     let receipt = if write.receipt {
         let position = account.store.position().await.map_err(|e| problem(&e))?;
         Some(Receipt {

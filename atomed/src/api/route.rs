@@ -58,7 +58,9 @@ pub(super) async fn answer(
     };
     handled.unwrap_or_else(|problem| {
         if problem.code == Code::Internal {
-            tracing::error!(path = head.uri.path(), why = %problem, "a request failed");
+            // What comes after names an account or an atome.
+            let what = head.uri.path().split('/').nth(2).unwrap_or_default();
+            tracing::error!(what, why = %problem, "a request failed");
         }
         reply::problem(&problem)
     })

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use atome_proto::runtime::Profile;
+use atome_service::log::{Levels, NoLevels};
 
 use super::endpoint::{BadEndpoint, Endpoint};
 use super::fault::{Fault, Faults, Place};
@@ -144,24 +145,18 @@ impl Checker {
     }
 
     fn log_format(&mut self) -> LogFormat {
-        let words = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-        self.word("log.format", &words, LogFormat::Text)
+        self.word("log.format", LogFormat::WORDS, LogFormat::Text)
     }
 
-    fn log_level(&mut self) -> String {
+    fn log_level(&mut self) -> Levels {
         let Some(setting) = self.take("log.level") else {
-            return "info".to_owned();
+            return Levels::default();
         };
-        match setting.text.parse::<tracing_subscriber::EnvFilter>() {
-            Ok(_) if !setting.text.is_empty() => {}
-            Ok(_) | Err(_) => self.fault(
-                setting.place,
-                "log.level",
-                format!("'{}' is no level", setting.text),
-                "write error, warn, info, debug or trace, or a list such as info,atomed=debug",
-            ),
-        }
-        setting.text
+        Levels::parse(&setting.text).unwrap_or_else(|NoLevels| {
+            let why = format!("'{}' names no levels", setting.text);
+            self.fault(setting.place, "log.level", why, NoLevels::REMEDY);
+            Levels::default()
+        })
     }
 
     fn state_dir(&mut self, environment: &Environment) -> PathBuf {
@@ -328,11 +323,12 @@ impl Checker {
                 );
                 continue;
             };
-            let Some(uid) = uid_of(&user.text) else {
-                let why = format!("there is no Unix user '{}' on this machine", user.text);
-                let remedy = "write the name or the number of one, or make that user first";
-                self.fault(user.place, "access.unix_user", why, remedy);
-                continue;
+            let uid = match uid_of(&user.text) {
+                Ok(uid) => uid,
+                Err((why, remedy)) => {
+                    self.fault(user.place, "access.unix_user", why, remedy);
+                    continue;
+                }
             };
             let rule = AccessRule {
                 uid,
@@ -349,12 +345,24 @@ impl Checker {
     }
 }
 
-fn uid_of(user: &str) -> Option<u32> {
+/// The number of a user, else why there is none, and what would be right.
+fn uid_of(user: &str) -> Result<u32, (String, &'static str)> {
     if let Ok(uid) = user.parse() {
-        return Some(uid);
+        return Ok(uid);
     }
-    let user = nix::unistd::User::from_name(user).ok()??;
-    Some(user.uid.as_raw())
+    match nix::unistd::User::from_name(user) {
+        Ok(Some(user)) => Ok(user.uid.as_raw()),
+        Ok(None) => Err((
+            format!("there is no Unix user '{user}' on this machine"),
+            "write the name or the number of one, or make that user first",
+        )),
+        // The sandbox of a daemon that runs knows the list as it was at the start.
+        Err(error) => Err((
+            format!("the Unix user '{user}' cannot be looked up: {error}"),
+            "write the user's number ('id -u' tells it), or restart the daemon: users that were made \
+             since its start it does not see",
+        )),
+    }
 }
 
 fn hostname() -> String {

@@ -13,7 +13,7 @@ use super::fault::{Fault, Faults, Place};
 use super::location::Environment;
 
 /// Every key that takes one text.
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "profile",
     "state_dir",
     "sandbox",

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -80,7 +80,8 @@ pub enum DialError {
 pub struct Dialer {
     endpoint: Endpoint,
     profile: Profile,
-    tls: Option<TlsConnector>,
+    /// Shared by all clones, so that all trust anew what one is told to.
+    tls: Option<Arc<RwLock<TlsConnector>>>,
     proxy: Option<Proxy>,
 }
 
@@ -92,7 +93,7 @@ impl Dialer {
     /// [`TrustError`].
     pub fn new(remote: &Remote, profile: Profile) -> Result<Self, TrustError> {
         let tls = if remote.endpoint.tls {
-            Some(connector(remote.ca_file.as_deref())?)
+            Some(Arc::new(RwLock::new(connector(remote.ca_file.as_deref())?)))
         } else {
             None
         };
@@ -102,6 +103,19 @@ impl Dialer {
             tls,
             proxy: remote.proxy.clone(),
         })
+    }
+
+    /// Reads again whom to trust, for the connections to come.
+    ///
+    /// # Errors
+    ///
+    /// [`TrustError`]; then those are trusted that were before.
+    pub fn trust_again(&self, remote: &Remote) -> Result<(), TrustError> {
+        if let Some(tls) = &self.tls {
+            let fresh = connector(remote.ca_file.as_deref())?;
+            *tls.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        }
+        Ok(())
     }
 
     /// Where it dials.
@@ -129,6 +143,7 @@ impl Dialer {
         let Some(tls) = &self.tls else {
             return Ok(Stream::Plain(stream));
         };
+        let tls = tls.read().unwrap_or_else(PoisonError::into_inner).clone();
         let host = &self.endpoint.host;
         let name = ServerName::try_from(host.clone()).map_err(|_| DialError::Name(host.clone()))?;
         match timeout(TLS_TIMEOUT, tls.connect(name, stream)).await {

@@ -22,6 +22,8 @@ pub struct View {
     pub clock_ahead_ms: Option<i64>,
     /// Since when each finding of the engine lasts, in milliseconds since 1970.
     pub findings: BTreeMap<&'static str, u64>,
+    /// Connections to the hub that came about since the driver's start.
+    pub connections: u64,
 }
 
 impl View {
