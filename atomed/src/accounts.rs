@@ -32,6 +32,7 @@ mod create;
 mod directory;
 mod guesses;
 mod health;
+mod inspect;
 mod join;
 mod keeper;
 mod login;

@@ -14,6 +14,7 @@ mod converge;
 mod crash;
 mod desktop;
 mod directory;
+mod doctor;
 mod gateway;
 mod handed_in;
 mod identities;

@@ -2,7 +2,7 @@
 
 use atome_engine::replica::{Phase, Position};
 use atome_proto::local::v1::{
-    AccountState, AccountStatus, AccountView, Finding, Mode, SetMode, Severity,
+    AccountState, AccountStatus, AccountView, Finding, FindingCode, Mode, SetMode,
 };
 use atome_proto::time::to_rfc3339;
 use atome_proto::{AccountId, Problem};
@@ -127,14 +127,9 @@ impl Accounts {
 }
 
 fn broken(row: &MachineAccount, id: AccountId, why: Problem) -> (AccountStatus, Vec<Finding>) {
-    let finding = Finding {
-        code: "store-unusable".to_owned(),
-        severity: Severity::Error,
-        account: Some(id),
-        since: to_rfc3339(crate::clock::wall_ms()),
-        message: why.detail.clone(),
-        remedy: "do what it says, then restart the daemon; the store was left untouched".to_owned(),
-    };
+    let finding = Finding::new(FindingCode::StoreUnusable)
+        .message(why.detail.clone())
+        .of(id);
     let status = AccountStatus {
         name: row.entry.username.clone(),
         id,

@@ -9,8 +9,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use atome_proto::runtime::Profile;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
@@ -27,6 +29,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many addresses of a name are tried.
 const ADDRESSES_MAX: usize = 8;
+/// Days that are looked ahead for the end of a certificate: ten years.
+const DAYS_MAX: u64 = 3650;
 /// Longest head of a proxy's answer.
 const PROXY_HEAD_LEN_MAX: usize = 8 << 10;
 
@@ -81,6 +85,7 @@ pub struct Dialer {
     endpoint: Endpoint,
     profile: Profile,
     tls: Option<TlsConnector>,
+    roots: Arc<RootCertStore>,
     proxy: Option<Proxy>,
 }
 
@@ -91,15 +96,17 @@ impl Dialer {
     ///
     /// [`TrustError`].
     pub fn new(remote: &Remote, profile: Profile) -> Result<Self, TrustError> {
-        let tls = if remote.endpoint.tls {
-            Some(connector(remote.ca_file.as_deref())?)
+        let (tls, roots) = if remote.endpoint.tls {
+            let roots = Arc::new(trusted(remote.ca_file.as_deref())?);
+            (Some(connector(Arc::clone(&roots))?), roots)
         } else {
-            None
+            (None, Arc::new(RootCertStore::empty()))
         };
         Ok(Self {
             endpoint: remote.endpoint.clone(),
             profile,
             tls,
+            roots,
             proxy: remote.proxy.clone(),
         })
     }
@@ -136,6 +143,40 @@ impl Dialer {
             Ok(Err(error)) => Err(DialError::Tls(host.clone(), error)),
             Err(_) => Err(DialError::Tls(host.clone(), io::ErrorKind::TimedOut.into())),
         }
+    }
+
+    /// How many whole days from `wall_ms` (milliseconds since 1970) on the hub's certificates are still
+    /// good, [`DAYS_MAX`] at most; `None` where they are not good now.
+    #[must_use]
+    pub fn days_left(&self, certificates: &[CertificateDer<'_>], wall_ms: u64) -> Option<u64> {
+        let (end, above) = certificates.split_first()?;
+        let name = ServerName::try_from(self.endpoint.host.as_str()).ok()?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let roots = Arc::clone(&self.roots);
+        let judge = WebPkiServerVerifier::builder_with_provider(roots, provider)
+            .build()
+            .ok()?;
+        // The same judge as in the handshake, asked about days to come: the first end in the chain counts.
+        let is_good = |days: u64| {
+            let seconds = (wall_ms / 1000).saturating_add(days.saturating_mul(86_400));
+            let then = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+            judge
+                .verify_server_cert(end, above, &name, &[], then)
+                .is_ok()
+        };
+        let (mut good, mut over) = (0, DAYS_MAX + 1);
+        if !is_good(good) {
+            return None;
+        }
+        while over - good > 1 {
+            let middle = good.midpoint(over);
+            if is_good(middle) {
+                good = middle;
+            } else {
+                over = middle;
+            }
+        }
+        Some(good)
     }
 
     /// Asks the proxy to connect on; who the hub is, is for the proxy to find out.
@@ -194,7 +235,8 @@ async fn tunnel(stream: &mut TcpStream, endpoint: &Endpoint) -> io::Result<()> {
     }
 }
 
-fn connector(ca_file: Option<&Path>) -> Result<TlsConnector, TrustError> {
+/// The certificates of `ca_file`, or the system's roots.
+fn trusted(ca_file: Option<&Path>) -> Result<RootCertStore, TrustError> {
     let mut roots = RootCertStore::empty();
     if let Some(path) = ca_file {
         for certificate in read_certificates(path)? {
@@ -209,6 +251,10 @@ fn connector(ca_file: Option<&Path>) -> Result<TlsConnector, TrustError> {
             return Err(TrustError::NoRoots);
         }
     }
+    Ok(roots)
+}
+
+fn connector(roots: Arc<RootCertStore>) -> Result<TlsConnector, TrustError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
