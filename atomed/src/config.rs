@@ -15,6 +15,7 @@ mod fault;
 mod location;
 mod proxy;
 mod settings;
+mod system;
 
 pub use atome_sandbox::Mode as Sandbox;
 pub use endpoint::Endpoint;

@@ -9,6 +9,7 @@ use super::fault::{Fault, Faults, Place};
 use super::location::Environment;
 use super::proxy::proxy_for;
 use super::settings::{AccessSetting, Setting, Settings};
+use super::system::{hostname, uid_of};
 use super::{
     AccessRule, Config, DirectoryMode, Durability, LogFormat, Remote, Sandbox, SecretStore,
 };
@@ -24,6 +25,7 @@ pub(super) fn check(
         whole,
         faults: settings.faults,
         values: settings.values,
+        remote_group: settings.groups.get("remote").cloned(),
     };
     let profile = checker.profile();
     let remote = checker.remote(profile, environment);
@@ -55,6 +57,8 @@ struct Checker {
     whole: Place,
     faults: Vec<Fault>,
     values: std::collections::BTreeMap<String, Setting>,
+    /// Where `[remote]` stands.
+    remote_group: Option<Place>,
 }
 
 impl Checker {
@@ -153,7 +157,7 @@ impl Checker {
             return "info".to_owned();
         };
         match setting.text.parse::<tracing_subscriber::EnvFilter>() {
-            Ok(_) if !setting.text.is_empty() => {}
+            Ok(_) if setting.text.split(',').all(is_level_or_part) => {}
             Ok(_) | Err(_) => self.fault(
                 setting.place,
                 "log.level",
@@ -221,7 +225,8 @@ impl Checker {
                         setting.place,
                         "device",
                         "a device's name is a text of 1 to 64 characters on one line",
-                        "shorten it, or remove the key: the host's name is the default",
+                        "write a short name without tabs and line breaks, or remove the key: the host's \
+                         name is the default",
                     );
                 }
                 setting.text
@@ -232,6 +237,22 @@ impl Checker {
     fn remote(&mut self, profile: Profile, environment: &Environment) -> Option<Remote> {
         let ca_file = self.path("remote.ca_file");
         let Some(setting) = self.take("remote.endpoint") else {
+            let is_told = |fault: &Fault| {
+                let key = fault.key.as_deref().unwrap_or_default();
+                key.starts_with("remote.")
+            };
+            if let Some(place) = self.remote_group.take()
+                && ca_file.is_none()
+                && !self.faults.iter().any(is_told)
+            {
+                self.fault(
+                    place,
+                    "remote",
+                    "it names no hub",
+                    "write endpoint = \"wss://…\" below [remote]; or remove [remote], and the daemon is \
+                     fully offline",
+                );
+            }
             if let Some((_, place)) = ca_file {
                 self.fault(
                     place,
@@ -249,7 +270,11 @@ impl Checker {
                     BadEndpoint::NoAddress(_) | BadEndpoint::Scheme(_) => {
                         "write wss:// and the hub's name, such as \"wss://hub.example.org\""
                     }
-                    BadEndpoint::More(_) => {
+                    BadEndpoint::Port(_) => {
+                        "write the number of the hub's port, or nothing behind the host: 443 is the \
+                         default of wss://"
+                    }
+                    BadEndpoint::More(_) | BadEndpoint::User => {
                         "write only scheme, host and port; the paths at a hub are the daemon's \
                          affair, and tokens come by login"
                     }
@@ -349,23 +374,9 @@ impl Checker {
     }
 }
 
-fn uid_of(user: &str) -> Option<u32> {
-    if let Ok(uid) = user.parse() {
-        return Some(uid);
-    }
-    let user = nix::unistd::User::from_name(user).ok()??;
-    Some(user.uid.as_raw())
-}
-
-fn hostname() -> String {
-    let name = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
-    let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
-    if name.is_empty() {
-        "machine".to_owned()
-    } else {
-        name
-    }
+/// Whether a directive of the log is a level, or gives one to a part of the program. A word alone that is no
+/// level would name a part, and silence all others.
+fn is_level_or_part(directive: &str) -> bool {
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    directive.contains('=') || levels.contains(&directive.trim().to_ascii_lowercase().as_str())
 }
