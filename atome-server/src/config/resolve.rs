@@ -8,9 +8,9 @@ use atome_proto::runtime::Profile;
 use atome_store::Durability;
 use tracing::Level;
 
-use super::problem::ConfigError;
+use super::problem::{ConfigError, Place};
 use super::reader::Reader;
-use super::settings::Settings;
+use super::settings::{Raw, Settings};
 use super::{
     Accounts, Config, Environment, Limits, Log, LogFormat, Registration, Sandbox, TlsFiles,
 };
@@ -23,6 +23,7 @@ pub(super) fn resolve(
 ) -> Result<Config, Vec<ConfigError>> {
     let mut reader = Reader {
         settings,
+        whole: file.clone().map_or(Place::Nowhere, Place::Whole),
         errors: Vec::new(),
     };
     reader.unknown();
@@ -75,6 +76,14 @@ impl Reader<'_> {
             }
             let why = "it is missing; where the hub listens is never guessed";
             self.wrong("listen", why, REMEDY);
+            return None;
+        }
+        if let Some(Raw::Whole(number)) = self.setting("listen").map(|setting| &setting.value) {
+            self.wrong(
+                "listen",
+                format!("{number} is no address with a port"),
+                REMEDY,
+            );
             return None;
         }
         let text = self.text("listen")?;

@@ -23,3 +23,4 @@ mod stop;
 mod sync;
 mod tls;
 mod world;
+mod wrong_config;
