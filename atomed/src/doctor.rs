@@ -69,7 +69,7 @@ impl Doctor {
         ));
         found.extend(told.findings);
         for row in accounts.visible(peer).await? {
-            found.extend(account::examine(accounts, &row, CHECK_LIMIT).await?);
+            found.extend(account::examine(accounts, &row, CHECK_LIMIT).await);
         }
         Ok(found)
     }

@@ -107,21 +107,17 @@ impl Accounts {
         }
     }
 
-    /// An account's status and findings, its store open or not.
-    ///
-    /// # Errors
-    ///
-    /// Where its store fails.
-    pub async fn status_of(
-        &self,
-        row: &MachineAccount,
-    ) -> Result<(AccountStatus, Vec<Finding>), Problem> {
+    /// An account's status and findings, its store open or not, sound or not: that one fails hides no other.
+    pub async fn status_of(&self, row: &MachineAccount) -> (AccountStatus, Vec<Finding>) {
         let id = row.entry.user_id;
         let slot = self.slots().get(&id).cloned();
         match slot {
-            Some(Slot::Open(account)) => Ok((account.status(row).await?, account.findings(row))),
-            Some(Slot::Broken(why)) => Ok(broken(row, id, why)),
-            None => Ok(broken(row, id, crate::sync::stopping())),
+            Some(Slot::Open(account)) => match account.status(row).await {
+                Ok(status) => (status, account.findings(row)),
+                Err(why) => broken(row, id, why),
+            },
+            Some(Slot::Broken(why)) => broken(row, id, why),
+            None => broken(row, id, crate::sync::stopping()),
         }
     }
 }

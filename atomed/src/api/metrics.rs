@@ -49,7 +49,7 @@ pub(super) async fn metrics(asked: Asked<'_>) -> Handled {
     let accounts = &asked.shared.accounts;
     let mut statuses = Vec::new();
     for row in accounts.visible(asked.peer).await? {
-        statuses.push(accounts.status_of(&row).await?.0);
+        statuses.push(accounts.status_of(&row).await.0);
     }
     Ok(reply::metrics(write(&statuses)))
 }

@@ -22,16 +22,22 @@ pub(super) async fn examine(
     accounts: &Accounts,
     row: &MachineAccount,
     limit: Duration,
-) -> Result<Vec<Finding>, Problem> {
+) -> Vec<Finding> {
     let id = row.entry.user_id;
-    let (status, mut found) = accounts.status_of(row).await?;
+    let (status, mut found) = accounts.status_of(row).await;
     // The clock is the machine's, and is looked at as such.
     found.retain(|finding| finding.code != FindingCode::ClockAhead);
     if let Some(account) = accounts.open_account(id) {
         found.push(store(&accounts.store_file(id), limit).await);
-        found.extend(waiting(&account, &status).await?);
+        let is_silent = |one: &Finding| one.code == FindingCode::StoreUnusable;
+        if !found.iter().any(is_silent) {
+            let told = waiting(&account, &status).await;
+            found.extend(told.unwrap_or_else(|why| {
+                vec![Finding::new(FindingCode::StoreUnusable).message(why.detail)]
+            }));
+        }
     }
-    Ok(found.into_iter().map(|finding| finding.of(id)).collect())
+    found.into_iter().map(|finding| finding.of(id)).collect()
 }
 
 /// Whether the file of a store is sound.

@@ -108,7 +108,7 @@ findings! {
     SocketOpen = "socket-open", Warning, "Every user of this machine may open the socket.",
         "set SocketMode=0660 in atomed.socket, or start the daemon again: it makes its socket with mode 0660";
     StoreOk = "store-ok", Ok, "The store is sound.", "";
-    StoreUnusable = "store-unusable", Error, "The store does not open.",
+    StoreUnusable = "store-unusable", Error, "The store does not open, or does not answer.",
         "do what the message says, then start the daemon again; the store was left untouched";
     StoreDamaged = "store-damaged", Error, "The store is damaged.",
         "stop the daemon, copy the state directory away as it is, and check the disk ('dmesg', 'smartctl -a'); what the hub has comes back by a login on a fresh state directory";
