@@ -146,7 +146,7 @@ impl Dialer {
     }
 
     /// How many whole days from `wall_ms` (milliseconds since 1970) on the hub's certificates are still
-    /// good, [`DAYS_MAX`] at most; `None` where they are not good now.
+    /// good, ten years at most; `None` where they are not good now.
     #[must_use]
     pub fn days_left(&self, certificates: &[CertificateDer<'_>], wall_ms: u64) -> Option<u64> {
         let (end, above) = certificates.split_first()?;
