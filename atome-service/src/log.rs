@@ -66,6 +66,12 @@ impl Levels {
     }
 }
 
+impl std::fmt::Display for Levels {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A text that names no levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoLevels;

@@ -4,6 +4,7 @@ mod accounts;
 mod atomes;
 mod daemon;
 mod directory;
+pub(crate) mod doctor;
 mod export;
 mod seed;
 mod sessions;

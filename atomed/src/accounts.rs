@@ -34,6 +34,7 @@ mod directory;
 mod figures;
 mod guesses;
 mod health;
+mod inspect;
 mod join;
 mod keeper;
 mod login;

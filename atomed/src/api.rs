@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::accounts::Accounts;
+use crate::doctor::Doctor;
 use crate::stop::Stop;
 
 mod accounts;
@@ -62,8 +63,7 @@ struct Shared {
     accounts: Accounts,
     declaration: RuntimeDeclaration,
     bodies: body::BodyBudget,
-    /// What the configuration gives a person to know, since the start.
-    standing: Vec<atome_proto::local::v1::Finding>,
+    doctor: Doctor,
     /// The TCP ports that the daemon may connect to.
     ports: Vec<u16>,
     started: Instant,
@@ -76,7 +76,7 @@ impl Api {
     pub fn new(
         accounts: Accounts,
         declaration: RuntimeDeclaration,
-        standing: Vec<atome_proto::local::v1::Finding>,
+        doctor: Doctor,
         ports: Vec<u16>,
         stop: Stop,
     ) -> Self {
@@ -84,7 +84,7 @@ impl Api {
             accounts,
             declaration,
             bodies: body::BodyBudget::default(),
-            standing,
+            doctor,
             ports,
             started: Instant::now(),
             stop,

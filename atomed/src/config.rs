@@ -16,6 +16,7 @@ mod location;
 mod proxy;
 mod reload;
 mod settings;
+mod system;
 
 pub use atome_sandbox::Mode as Sandbox;
 pub use atome_service::log::Format as LogFormat;

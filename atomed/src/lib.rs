@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod daemon;
 pub mod declaration;
+pub mod doctor;
 pub mod hashing;
 pub mod hub_client;
 pub mod proof;

@@ -14,6 +14,7 @@ mod converge;
 mod crash;
 mod desktop;
 mod directory;
+mod doctor;
 mod figures;
 mod gateway;
 mod handed_in;

@@ -8,9 +8,9 @@ use atome_proto::runtime::Profile;
 use atome_service::log::{Format, Levels, NoLevels};
 use atome_store::Durability;
 
-use super::problem::ConfigError;
+use super::problem::{ConfigError, Place};
 use super::reader::Reader;
-use super::settings::Settings;
+use super::settings::{Raw, Settings};
 use super::{Accounts, Config, Environment, Limits, Log, Registration, Sandbox, TlsFiles};
 
 /// Understands settings.
@@ -21,6 +21,7 @@ pub(super) fn resolve(
 ) -> Result<Config, Vec<ConfigError>> {
     let mut reader = Reader {
         settings,
+        whole: file.clone().map_or(Place::Nowhere, Place::Whole),
         errors: Vec::new(),
     };
     reader.unknown();
@@ -80,6 +81,11 @@ impl Reader<'_> {
     }
 
     fn address(&mut self, key: &str, remedy: &str) -> Option<SocketAddr> {
+        if let Some(Raw::Whole(number)) = self.setting(key).map(|setting| &setting.value) {
+            let why = format!("{number} is no address with a port");
+            self.wrong(key, why, remedy);
+            return None;
+        }
         let text = self.text(key)?;
         let address = text.parse().ok();
         if address.is_none() {

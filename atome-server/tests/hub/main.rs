@@ -25,3 +25,4 @@ mod stop;
 mod sync;
 mod tls;
 mod world;
+mod wrong_config;

@@ -51,7 +51,7 @@ impl Accounts {
     ///
     /// Where its store fails.
     pub async fn figures_of(&self, row: &MachineAccount) -> Result<Figures, Problem> {
-        let (status, findings) = self.status_of(row).await?;
+        let (status, findings) = self.status_of(row).await;
         let id = row.entry.user_id;
         let account = self.opened(id).ok();
         Ok(Figures {

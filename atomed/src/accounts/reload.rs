@@ -22,7 +22,8 @@ pub enum ReloadError {
 
 impl Accounts {
     /// What the configuration said last.
-    pub(super) fn config(&self) -> Arc<Config> {
+    #[must_use]
+    pub fn config(&self) -> Arc<Config> {
         let config = self.0.config.read();
         Arc::clone(&config.unwrap_or_else(PoisonError::into_inner))
     }

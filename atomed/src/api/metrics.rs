@@ -1,7 +1,7 @@
 //! `GET /v1/metrics`: figures in Prometheus' text, of the accounts that the asker may see. `docs/operation.md`
 //! describes each.
 
-use atome_proto::local::v1::{AccountState, Finding, Severity};
+use atome_proto::local::v1::AccountState;
 use atome_service::metrics::Kind::{Counter, Gauge, Histogram};
 use atome_service::metrics::{Kind, Page, Samples};
 
@@ -180,10 +180,10 @@ fn write(look: &Look<'_>) -> String {
 
 fn health(look: &Look<'_>, mut samples: Samples<'_>) {
     let of_accounts = look.accounts.iter().flat_map(|figures| &figures.findings);
-    for finding in look.shared.standing.iter().chain(of_accounts) {
+    for finding in look.shared.doctor.standing().iter().chain(of_accounts) {
         let labels = [
             ("code", finding.code.as_str()),
-            ("severity", severity(finding)),
+            ("severity", finding.severity.as_str()),
         ];
         match finding.account {
             Some(account) => {
@@ -192,14 +192,6 @@ fn health(look: &Look<'_>, mut samples: Samples<'_>) {
             }
             None => samples.of(&labels, 1),
         }
-    }
-}
-
-fn severity(finding: &Finding) -> &'static str {
-    match finding.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Info => "info",
     }
 }
 

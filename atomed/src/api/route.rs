@@ -119,6 +119,8 @@ async fn dispatch(method: &Method, segments: &[&str], asked: Asked<'_>) -> Handl
             ("GET", "version") => status::version(asked),
             ("GET", "runtime") => status::runtime(asked),
             ("GET", "status") => status::status(asked).await,
+            ("GET", "doctor") => status::doctor(asked).await,
+            ("GET", "facts") => status::facts(asked).await,
             ("GET", "prove-direction") => status::prove_direction(asked).await,
             ("GET", "metrics") => metrics::metrics(asked).await,
             ("GET", "whoami") => accounts::whoami(asked).await,
@@ -131,8 +133,9 @@ async fn dispatch(method: &Method, segments: &[&str], asked: Asked<'_>) -> Handl
             ("POST", "verify") => seed::verify(asked).await,
             (
                 _,
-                "version" | "runtime" | "status" | "prove-direction" | "metrics" | "whoami"
-                | "login" | "logout" | "commits" | "tree" | "watch" | "seed" | "verify",
+                "version" | "runtime" | "status" | "doctor" | "facts" | "prove-direction"
+                | "metrics" | "whoami" | "login" | "logout" | "commits" | "tree" | "watch" | "seed"
+                | "verify",
             ) => Err(no_method(method)),
             _ => Err(no_route(segments)),
         },

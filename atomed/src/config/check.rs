@@ -10,6 +10,7 @@ use super::fault::{Fault, Faults, Place};
 use super::location::Environment;
 use super::proxy::proxy_for;
 use super::settings::{AccessSetting, Setting, Settings};
+use super::system::{hostname, uid_of};
 use super::{
     AccessRule, Config, DirectoryMode, Durability, LogFormat, Remote, Sandbox, SecretStore,
 };
@@ -25,6 +26,7 @@ pub(super) fn check(
         whole,
         faults: settings.faults,
         values: settings.values,
+        remote_group: settings.groups.get("remote").cloned(),
     };
     let profile = checker.profile();
     let remote = checker.remote(profile, environment);
@@ -56,6 +58,8 @@ struct Checker {
     whole: Place,
     faults: Vec<Fault>,
     values: std::collections::BTreeMap<String, Setting>,
+    /// Where `[remote]` stands.
+    remote_group: Option<Place>,
 }
 
 impl Checker {
@@ -216,7 +220,8 @@ impl Checker {
                         setting.place,
                         "device",
                         "a device's name is a text of 1 to 64 characters on one line",
-                        "shorten it, or remove the key: the host's name is the default",
+                        "write a short name without tabs and line breaks, or remove the key: the host's \
+                         name is the default",
                     );
                 }
                 setting.text
@@ -227,6 +232,22 @@ impl Checker {
     fn remote(&mut self, profile: Profile, environment: &Environment) -> Option<Remote> {
         let ca_file = self.path("remote.ca_file");
         let Some(setting) = self.take("remote.endpoint") else {
+            let is_told = |fault: &Fault| {
+                let key = fault.key.as_deref().unwrap_or_default();
+                key.starts_with("remote.")
+            };
+            if let Some(place) = self.remote_group.take()
+                && ca_file.is_none()
+                && !self.faults.iter().any(is_told)
+            {
+                self.fault(
+                    place,
+                    "remote",
+                    "it names no hub",
+                    "write endpoint = \"wss://…\" below [remote]; or remove [remote], and the daemon is \
+                     fully offline",
+                );
+            }
             if let Some((_, place)) = ca_file {
                 self.fault(
                     place,
@@ -244,7 +265,11 @@ impl Checker {
                     BadEndpoint::NoAddress(_) | BadEndpoint::Scheme(_) => {
                         "write wss:// and the hub's name, such as \"wss://hub.example.org\""
                     }
-                    BadEndpoint::More(_) => {
+                    BadEndpoint::Port(_) => {
+                        "write the number of the hub's port, or nothing behind the host: 443 is the \
+                         default of wss://"
+                    }
+                    BadEndpoint::More(_) | BadEndpoint::User => {
                         "write only scheme, host and port; the paths at a hub are the daemon's \
                          affair, and tokens come by login"
                     }
@@ -342,38 +367,5 @@ impl Checker {
             }
         }
         rules
-    }
-}
-
-/// The number of a user, else why there is none, and what would be right.
-fn uid_of(user: &str) -> Result<u32, (String, &'static str)> {
-    if let Ok(uid) = user.parse() {
-        return Ok(uid);
-    }
-    match nix::unistd::User::from_name(user) {
-        Ok(Some(user)) => Ok(user.uid.as_raw()),
-        Ok(None) => Err((
-            format!("there is no Unix user '{user}' on this machine"),
-            "write the name or the number of one, or make that user first",
-        )),
-        // The sandbox of a daemon that runs knows the list as it was at the start.
-        Err(error) => Err((
-            format!("the Unix user '{user}' cannot be looked up: {error}"),
-            "write the user's number ('id -u' tells it), or restart the daemon: users that were made \
-             since its start it does not see",
-        )),
-    }
-}
-
-fn hostname() -> String {
-    let name = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
-    let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
-    if name.is_empty() {
-        "machine".to_owned()
-    } else {
-        name
     }
 }
