@@ -8,7 +8,7 @@ use atome_proto::account::DirectoryEntry;
 use atome_proto::commit::{Key, RawCommit};
 use atome_proto::digest::Buckets;
 use atome_proto::directory::DirectoryChange;
-use atome_proto::sharing::{Act, Grant, Right, Why};
+use atome_proto::sharing::{Act, Grant, Policy, Right, Why};
 use atome_proto::sync::v1::Batch;
 use atome_proto::{AccountId, AtomeId, GrantId, ReplicaId};
 use tokio::sync::watch;
@@ -363,6 +363,9 @@ pub trait HubStore: Send + Sync {
 
     /// One grant, as an account is told of it; `None` where it has nothing to do with it.
     async fn grant(&self, account: AccountId, grant: GrantId) -> Result<Option<Grant>, HubError>;
+
+    /// What an account does with the requests of others.
+    async fn policies(&self, account: AccountId) -> Result<Vec<Policy>, HubError>;
 
     /// Carries out an act of sharing of an online client: what a commit that holds it would do.
     ///

@@ -58,7 +58,7 @@ fn the_journal_reads_levels_and_others_read_times() {
     }
     // The profile of the tests' machine is for development, which is a warning.
     assert!(
-        machine.contains("\n<4>atomed::daemon: the development profile"),
+        machine.contains("\n<4>atomed::daemon: The development profile"),
         "{machine}"
     );
     assert!(

@@ -21,6 +21,7 @@ mod openapi;
 mod program;
 mod reload;
 mod sessions;
+mod sharing;
 mod stop;
 mod sync;
 mod tls;

@@ -9,7 +9,7 @@ use atome_proto::account::DirectoryEntry;
 use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
 use atome_proto::directory::DirectoryChange;
-use atome_proto::sharing::{Act, Grant, Why};
+use atome_proto::sharing::{Act, Grant, Policy, Why};
 use atome_proto::sync::v1::Batch;
 use atome_proto::{AccountId, AtomeId, GrantId, ReplicaId};
 use rusqlite::Connection;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::admit::Pushed;
 use super::fanout::Fanout;
-use super::sharing::{grants, time, why};
+use super::sharing::{grants, policies, time, why};
 use super::{
     AccountRecord, Admitted, Census, ChangedPage, DirectoryKey, FeedPosition, GrantPage, HubDb,
     HubStore, Identity, Invite, NewAccount, NewSession, PasswordChange, Question, Registered,
@@ -298,6 +298,11 @@ impl HubStore for SqliteHub {
 
     async fn grant(&self, account: AccountId, grant: GrantId) -> Result<Option<Grant>, HubError> {
         self.read(move |connection| grants::one(connection, account, grant))
+            .await
+    }
+
+    async fn policies(&self, account: AccountId) -> Result<Vec<Policy>, HubError> {
+        self.read(move |connection| policies::all(connection, account))
             .await
     }
 
