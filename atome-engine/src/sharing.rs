@@ -189,6 +189,17 @@ pub fn rights<'a>(
     Rights::of(counting.map(|grant| &grant.terms))
 }
 
+/// When the last of the rights to share ends that some grants give, in milliseconds since 1970; `None` where
+/// one of them does not end, or there is none. They must cover the atome, and count.
+#[must_use]
+pub fn share_ends<'a>(terms: impl IntoIterator<Item = &'a Terms>) -> Option<u64> {
+    let sharing = terms
+        .into_iter()
+        .filter(|terms| terms.can.contains(&Right::Share));
+    let ends: Option<Vec<u64>> = sharing.map(|terms| terms.until_ms).collect();
+    ends?.into_iter().max()
+}
+
 /// One thing that a change asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask<'a> {

@@ -188,6 +188,14 @@ pub enum StoreError {
     /// The machine has no such account.
     #[error("there is no such account here")]
     NoSuchAccount,
+    /// The account may not do this, or it makes no sense, as far as is known here.
+    #[error("{message}")]
+    Refused {
+        /// The stable word.
+        code: Code,
+        /// What is wrong, for a person.
+        message: String,
+    },
     /// The disk or database failed.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -202,6 +210,7 @@ impl StoreError {
             Self::Exists(_) | Self::HasSynced | Self::AccountExists => Code::Conflict,
             Self::BadData(_) => Code::BadData,
             Self::BadName(_) => Code::BadRequest,
+            Self::Refused { code, .. } => *code,
             Self::Gap { .. } | Self::BadFeed(_) => Code::Internal,
             Self::Fault(fault) => fault.code(),
         }

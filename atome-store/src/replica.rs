@@ -23,6 +23,7 @@ mod read;
 mod recompute;
 mod refused;
 mod seed;
+mod sharing;
 mod snapshot;
 mod store;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use atome_engine::draft::Draft;
 pub use atome_engine::replica::Position;
 pub use db::ReplicaDb;
 pub use export::Export;
+pub use sharing::{Question, Shown, Which};
 pub use store::ReplicaStore;
 
 /// What a write made.

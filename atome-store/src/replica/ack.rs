@@ -12,7 +12,7 @@ use rusqlite::{Connection, params};
 use super::bench::Bench;
 use super::recompute::recompute;
 use super::timeline::{self, Kept};
-use super::{ReplicaDb, read};
+use super::{ReplicaDb, read, sharing};
 use crate::error::StoreError;
 use crate::sqlite::value::Db;
 
@@ -44,6 +44,7 @@ impl ReplicaDb {
                 db.clock.lower(kept);
             }
             db.head.refused = read::refused_count(&db.base.connection)?;
+            sharing::settle(&db.base.connection, &db.head, &BTreeSet::new())?;
             db.head.save(&db.base.connection)?;
             db.position()
         })

@@ -1,40 +1,60 @@
 //! The feed: what the hub accepted, in its order. Step 17 of the way of a write.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use atome_engine::merge::join;
 use atome_engine::replica::Position;
-use atome_proto::AtomeId;
 use atome_proto::commit::{Commit, RawCommit};
+use atome_proto::sharing::{Grant, Policy};
+use atome_proto::state::AtomeState;
 use atome_proto::sync::v1::{Batch, Cursor, Entry};
+use atome_proto::{AccountId, AtomeId};
 use rusqlite::{Connection, params};
 
-use super::bench::Bench;
+use super::bench::{self, Bench};
 use super::head::Head;
-use super::{ReplicaDb, timeline};
+use super::recompute::baseline;
+use super::sharing::kept;
+use super::{ReplicaDb, read, timeline};
 use crate::error::StoreError;
 use crate::sqlite::value::Db;
 
-/// A feed entry, its commit read.
+/// A feed entry that is read.
 pub(super) enum Incoming {
-    /// One of this replica's own.
-    Mine,
+    /// One of this replica's own, by its number.
+    Mine(u64),
     /// Another's.
     Commit(Box<Commit>, RawCommit),
+    /// What is seen of another account's atome, or a part of that.
+    State(Box<AtomeState>),
+    /// What a grant is now.
+    Grant(Box<Grant>),
+    /// What a policy is now.
+    Policy(Policy),
+    /// Nothing to see.
+    Nothing,
 }
 
-/// Reads the commits of a batch.
+/// Reads the entries of a batch.
 pub(super) fn read(batch: &Batch) -> Result<Vec<Incoming>, StoreError> {
     let read = |entry: &Entry| match entry {
-        Entry::Mine(_) => Ok(Incoming::Mine),
+        Entry::Mine(number) => Ok(Incoming::Mine(*number)),
         Entry::Commit(raw) => {
             let commit = raw
                 .decode()
                 .map_err(|error| StoreError::BadFeed(error.to_string()))?;
             Ok(Incoming::Commit(Box::new(commit), raw.clone()))
         }
-        Entry::State(_) | Entry::Evict(_) | Entry::Grant(_) | Entry::Policy(_) | Entry::Nothing => {
-            Err(StoreError::BadFeed("not known yet".to_owned()))
+        Entry::State(raw) => {
+            let state = raw
+                .decode()
+                .map_err(|error| StoreError::BadFeed(error.to_string()))?;
+            Ok(Incoming::State(Box::new(state)))
         }
+        Entry::Grant(grant) => Ok(Incoming::Grant(grant.clone())),
+        Entry::Policy(policy) => Ok(Incoming::Policy(policy.clone())),
+        Entry::Nothing => Ok(Incoming::Nothing),
+        Entry::Evict(_) => Err(StoreError::BadFeed("not known yet".to_owned())),
     };
     batch.entries.iter().map(read).collect()
 }
@@ -71,20 +91,24 @@ impl ReplicaDb {
                 connection: &db.base.connection,
                 bench: Bench::new(&db.base.connection, db.head.generation),
                 anew: BTreeSet::new(),
+                bases: BTreeMap::new(),
+                told: Told::default(),
             };
-            for (feed, entry) in (from..).zip(entries) {
-                if feed >= expected
-                    && let Incoming::Commit(commit, raw) = entry
-                {
-                    db.clock.observe(commit.stamp.time);
-                    applying.take(&mut db.head, &commit, &raw, feed)?;
-                }
+            let news = (from..).zip(entries).filter(|(feed, _)| *feed >= expected);
+            for (feed, entry) in news {
+                applying.take(&mut db.head, entry, feed)?;
             }
-            let anew = applying.anew;
-            applying.bench.finish()?;
+            let (anew, told) = applying.finish()?;
+            db.clock.observe(db.head.seen);
             db.head.hub = Some((at.hub, at.epoch));
             db.head.feed = Some(at.feed.max(expected - 1));
             db.renew(&anew)?;
+            if told.accepted {
+                db.head.refused = read::refused_count(&db.base.connection)?;
+            }
+            if told.sharing {
+                db.shares_changed(&told.policies)?;
+            }
             db.head.save(&db.base.connection)?;
             db.position()
         })
@@ -96,10 +120,97 @@ struct Applying<'c> {
     bench: Bench<'c>,
     /// Atomes whose states are to be computed anew.
     anew: BTreeSet<AtomeId>,
+    /// New baselines.
+    bases: BTreeMap<AtomeId, AtomeState>,
+    told: Told,
+}
+
+/// What entries tell beside states.
+#[derive(Default)]
+struct Told {
+    /// Whether own commits are accepted after all.
+    accepted: bool,
+    /// Whether grants or policies are others now.
+    sharing: bool,
+    /// The accounts that policies are about.
+    policies: BTreeSet<AccountId>,
 }
 
 impl Applying<'_> {
-    fn take(
+    fn take(&mut self, head: &mut Head, entry: Incoming, feed: u64) -> Result<(), StoreError> {
+        match entry {
+            Incoming::Commit(commit, raw) => self.commit(head, &commit, &raw, feed),
+            Incoming::Mine(number) => self.mine(head, number),
+            Incoming::State(state) => self.state(head, &state),
+            Incoming::Grant(grant) => {
+                self.told.sharing = true;
+                kept::keep(self.connection, &grant, false)
+            }
+            Incoming::Policy(policy) => {
+                self.told.sharing = true;
+                self.told.policies.insert(policy.sender.id);
+                kept::keep_policy(self.connection, &policy, false)
+            }
+            Incoming::Nothing => Ok(()),
+        }
+    }
+
+    /// Writes what is on the bench; the atomes to be computed anew, and what else was told.
+    fn finish(mut self) -> Result<(BTreeSet<AtomeId>, Told), StoreError> {
+        for (atome, base) in self.bases {
+            self.anew.insert(atome);
+            self.bench.put_base(&base)?;
+            self.bench.put(atome, Some(base))?;
+        }
+        self.bench.finish()?;
+        Ok((self.anew, self.told))
+    }
+
+    /// What is seen of an atome becomes part of its baseline.
+    fn state(&mut self, head: &mut Head, state: &AtomeState) -> Result<(), StoreError> {
+        head.seen = head.seen.max(state.updated.time);
+        let before = match self.bases.remove(&state.atome) {
+            Some(before) => Some(before),
+            None => baseline(self.connection, head.generation, state.atome)?,
+        };
+        let base = before.map_or_else(|| state.clone(), |before| join(before, state));
+        self.bases.insert(state.atome, base);
+        Ok(())
+    }
+
+    /// One of this replica's own is in the feed: if it stands as refused or deferred, it is accepted after
+    /// all.
+    fn mine(&mut self, head: &Head, number: u64) -> Result<(), StoreError> {
+        let Some(known) = timeline::own(self.connection, head.replica, number)? else {
+            return Ok(());
+        };
+        let accepted = self
+            .connection
+            .prepare_cached("DELETE FROM verdicts WHERE id = ?")?
+            .execute([Db(known.id)])?
+            > 0;
+        if accepted {
+            self.told.accepted = true;
+            self.beside_baseline(head, known.id)?;
+            let commit = known.commit()?;
+            self.anew
+                .extend(commit.changes.iter().map(|change| change.atome));
+        }
+        Ok(())
+    }
+
+    /// Lets a commit count whose part in the baselines is not known; whether it did not.
+    fn beside_baseline(&self, head: &Head, id: u64) -> Result<bool, StoreError> {
+        let folded = id <= head.baseline
+            && self
+                .connection
+                .prepare_cached("INSERT INTO kept (id) VALUES (?) ON CONFLICT DO NOTHING")?
+                .execute(params![Db(id)])?
+                > 0;
+        Ok(folded)
+    }
+
+    fn commit(
         &mut self,
         head: &mut Head,
         commit: &Commit,
@@ -130,15 +241,14 @@ impl Applying<'_> {
             .prepare_cached("DELETE FROM verdicts WHERE id = ?")?
             .execute([Db(known.id)])?
             > 0;
-        let folded = known.id <= head.baseline
-            && self
-                .connection
-                .prepare_cached("INSERT INTO kept (id) VALUES (?) ON CONFLICT DO NOTHING")?
-                .execute(params![Db(known.id)])?
-                > 0;
+        self.told.accepted |= accepted;
+        let folded = self.beside_baseline(head, known.id)?;
         let differs = known.body != raw.as_str();
         if differs {
             timeline::rewrite(self.connection, known.id, commit, raw)?;
+            for change in &commit.changes {
+                bench::note(self.connection, change.atome, known.id)?;
+            }
         }
         if accepted || folded || differs {
             self.anew

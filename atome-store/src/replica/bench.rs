@@ -279,7 +279,7 @@ fn remove_state(connection: &Connection, id: i64) -> Result<(), StoreError> {
 }
 
 /// Notes that a commit touches an atome.
-fn note(connection: &Connection, atome: AtomeId, id: u64) -> Result<(), StoreError> {
+pub(super) fn note(connection: &Connection, atome: AtomeId, id: u64) -> Result<(), StoreError> {
     connection
         .prepare_cached("INSERT OR IGNORE INTO touched (atome, commit_id) VALUES (?, ?)")?
         .execute(params![Db(atome), Db(id)])?;

@@ -29,6 +29,14 @@ pub(crate) struct Head {
     pub(super) generation: i64,
     /// Commits up to this id are part of the baselines, those in `kept` excepted.
     pub(super) baseline: u64,
+    /// The feed number of the last eviction that is applied; 0 where there was none.
+    pub(super) evicting: u64,
+    /// The same, of those whose traces in the files are gone too.
+    pub(super) evicted: u64,
+    /// Whether the files may hold what was evicted.
+    pub(super) traces: bool,
+    /// Whether another account ever let this one see something.
+    pub(super) is_reader: bool,
     /// Counts the transactions of this process.
     pub(super) revision: u64,
 }
@@ -59,7 +67,9 @@ impl Head {
                                    WHERE c.replica = replica.replica), 0)), \
              acked, (SELECT count(*) FROM verdicts WHERE refused AND listed), \
              max(change, coalesce((SELECT max(id) FROM commits), 0)), \
-             seen, hub, epoch, feed, gen, baseline FROM replica",
+             seen, hub, epoch, feed, gen, baseline, evicting, evicted, traces, \
+             EXISTS (SELECT 1 FROM grants g WHERE g.grantee = replica.account AND NOT g.staged) \
+             FROM replica",
         )?;
         Ok(statement.query_row([], |row| {
             let count = |column| row.get::<_, Db<u64>>(column).map(|Db(count)| count);
@@ -77,6 +87,10 @@ impl Head {
                 feed: row.get::<_, Option<Db<u64>>>(9)?.map(|Db(feed)| feed),
                 generation: row.get(10)?,
                 baseline: count(11)?,
+                evicting: count(12)?,
+                evicted: count(13)?,
+                traces: row.get(14)?,
+                is_reader: row.get(15)?,
                 revision: 0,
             })
         })?)
@@ -87,7 +101,7 @@ impl Head {
         connection
             .prepare_cached(
                 "UPDATE replica SET account = ?, replica = ?, number = ?, acked = ?, change = ?, seen = ?, \
-                 hub = ?, epoch = ?, feed = ?, gen = ?, baseline = ?",
+                 hub = ?, epoch = ?, feed = ?, gen = ?, baseline = ?, evicting = ?, evicted = ?, traces = ?",
             )?
             .execute(params![
                 Db(self.account),
@@ -101,6 +115,9 @@ impl Head {
                 self.feed.map(Db),
                 self.generation,
                 Db(self.baseline),
+                Db(self.evicting),
+                Db(self.evicted),
+                self.traces,
             ])?;
         Ok(())
     }
@@ -136,7 +153,7 @@ impl Head {
                 .hub
                 .zip(self.feed)
                 .map(|((hub, epoch), feed)| Cursor { hub, epoch, feed }),
-            evicted: 0,
+            evicted: self.evicted,
             change: self.change,
         }
     }

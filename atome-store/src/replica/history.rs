@@ -66,6 +66,11 @@ pub(super) fn history(
     })
 }
 
+/// The generation of states that counts.
+pub(super) fn generation(connection: &Connection) -> Result<i64, StoreError> {
+    Ok(own(connection)?.0)
+}
+
 fn own(connection: &Connection) -> Result<(i64, ReplicaId, u64), StoreError> {
     let mut statement = connection.prepare_cached("SELECT gen, replica, acked FROM replica")?;
     Ok(statement.query_row([], |row| {
@@ -77,7 +82,7 @@ fn own(connection: &Connection) -> Result<(i64, ReplicaId, u64), StoreError> {
     })?)
 }
 
-fn is_refused(connection: &Connection, id: u64) -> Result<bool, StoreError> {
+pub(super) fn is_refused(connection: &Connection, id: u64) -> Result<bool, StoreError> {
     let mut statement = connection.prepare_cached("SELECT refused FROM verdicts WHERE id = ?")?;
     Ok(statement
         .query_row([Db(id)], |row| row.get(0))

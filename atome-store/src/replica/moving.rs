@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use atome_proto::commit::{Commit, Key};
+use atome_proto::sharing::Act;
 use atome_proto::value::Value;
 use atome_proto::{AccountId, AtomeId};
 use rusqlite::Connection;
@@ -107,6 +108,7 @@ impl Moving {
 
     fn rename(&self, commit: &mut Commit) {
         commit.author = self.to;
+        self.rename_acts(&mut commit.acts);
         for change in &mut commit.changes {
             if let Some(id) = self.ids.get(&change.atome) {
                 change.atome = *id;
@@ -120,6 +122,20 @@ impl Moving {
                 && let Some(id) = self.new_id(parent)
             {
                 *parent = Value::from_text(&id.to_string());
+            }
+        }
+    }
+
+    /// Acts name the atomes that they are about.
+    fn rename_acts(&self, acts: &mut [Act]) {
+        for act in acts {
+            match act {
+                Act::Share { atome, .. } | Act::Publish { atome } => {
+                    if let Some(id) = self.ids.get(atome) {
+                        *atome = *id;
+                    }
+                }
+                Act::Answer { .. } | Act::End { .. } | Act::Policy { .. } => {}
             }
         }
     }

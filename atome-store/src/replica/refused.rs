@@ -8,7 +8,7 @@ use atome_proto::commit::{Change, Commit};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::bench::Bench;
-use super::{Draft, ReplicaDb, Written, read, timeline};
+use super::{Draft, ReplicaDb, Written, read, sharing, timeline};
 use crate::error::StoreError;
 use crate::sqlite::value::Db;
 
@@ -19,13 +19,18 @@ impl ReplicaDb {
     ///
     /// # Errors
     ///
-    /// [`StoreError::NoSuchCommit`], or as [`ReplicaDb::write`].
+    /// [`StoreError::NoSuchCommit`], or as [`ReplicaDb::write`] and [`ReplicaDb::act`].
     pub fn retry_refused(&mut self, number: u64, now: Now) -> Result<Written, StoreError> {
         self.step(|db| {
             let id = db.unlist(number)?;
             let commit = timeline::by_id(&db.base.connection, id)?.commit()?;
-            let drafts = drafts(&db.base.connection, db.head.generation, commit)?;
-            let written = db.write_drafts(db.head.account, drafts, now)?;
+            let author = db.head.account;
+            let written = if commit.acts.is_empty() {
+                let drafts = drafts(&db.base.connection, db.head.generation, commit)?;
+                db.write_drafts(author, drafts, now)?
+            } else {
+                db.write_acts(author, commit.acts, now)?
+            };
             db.head.save(&db.base.connection)?;
             Ok(written)
         })
@@ -92,6 +97,7 @@ impl ReplicaDb {
             let forgotten = connection
                 .prepare_cached("DELETE FROM verdicts WHERE id = ?")?
                 .execute([Db(id)])?;
+            sharing::open_again(connection, id)?;
             if forgotten > 0 {
                 let commit = timeline::by_id(connection, id)?.commit()?;
                 atomes.extend(commit.changes.iter().map(|change| change.atome));

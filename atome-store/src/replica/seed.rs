@@ -14,6 +14,7 @@ use rusqlite::Connection;
 
 use super::bench::Bench;
 use super::head::Head;
+use super::sharing::preview::Preview;
 use super::write::{encode, len_of};
 use super::{ReplicaDb, timeline};
 use crate::error::StoreError;
@@ -28,7 +29,8 @@ impl ReplicaDb {
     ///
     /// # Errors
     ///
-    /// [`StoreError::BadData`] for a record beyond the limits of a commit; then nothing is written.
+    /// [`StoreError::BadData`] for a record beyond the limits of a commit, [`StoreError::Refused`] as
+    /// [`ReplicaDb::write`]; then nothing is written.
     pub fn seed(
         &mut self,
         owner: AccountId,
@@ -49,9 +51,11 @@ impl ReplicaDb {
         now: Now,
     ) -> Result<SeedReply, StoreError> {
         let mut reply = SeedReply::default();
+        let at_ms = self.clock.physical_ms(now);
         let Self {
             base, head, clock, ..
         } = self;
+        let mut preview = Preview::new(&base.connection, head, owner, at_ms);
         let mut writing = Writing {
             connection: &base.connection,
             bench: Bench::new(&base.connection, head.generation),
@@ -62,9 +66,12 @@ impl ReplicaDb {
         };
         let mut sheaf = Sheaf::default();
         for (atome, record) in records {
-            if sheaf.atomes.contains(atome) {
-                // A second record of one atome goes by what the first one wrote.
+            let above = record.parent_id(owner);
+            if sheaf.atomes.contains(atome) || above.is_some_and(|id| preview.makes(id)) {
+                // A second record of one atome goes by what the first one wrote, and what is made below
+                // another account's atome waits until what is above it is there.
                 writing.commit(sheaf.take())?;
+                preview.commit_begins();
             }
             let state = writing.bench.state(*atome)?;
             let draft = diff(record, *atome, owner, state);
@@ -77,9 +84,10 @@ impl ReplicaDb {
             if draft.is_empty() {
                 continue;
             }
-            let change = draft.into_change(state);
+            let change = preview.change(&mut writing.bench, draft)?;
             if !sheaf.fits(&change) {
                 writing.commit(sheaf.take())?;
+                preview.commit_begins();
             }
             sheaf.push(change);
         }

@@ -10,6 +10,7 @@ use atome_engine::merge::join;
 use atome_engine::replica::Position;
 use atome_proto::AtomeId;
 use atome_proto::digest::Digest;
+use atome_proto::sharing::{Grant, Policy};
 use atome_proto::stamp::HybridTime;
 use atome_proto::state::{AtomeState, RawState};
 use atome_proto::sync::v1::{Snapshot, SnapshotEnd};
@@ -18,6 +19,7 @@ use rusqlite::{Connection, params};
 use super::bench::{Bench, add_to_digest, insert};
 use super::head::Head;
 use super::recompute::{add_versions, baseline, replay};
+use super::sharing::kept;
 use super::{ReplicaDb, ack, timeline};
 use crate::error::StoreError;
 use crate::sqlite::value::Db;
@@ -31,6 +33,8 @@ const TOLD_MAX: u32 = 1_000;
 pub(super) struct Page {
     first: bool,
     states: Vec<(AtomeState, RawState, Digest)>,
+    grants: Vec<Grant>,
+    policies: Vec<Policy>,
 }
 
 /// Reads the states of a page.
@@ -49,6 +53,8 @@ pub(super) fn read(page: &Snapshot) -> Result<Page, StoreError> {
             .iter()
             .map(read)
             .collect::<Result<_, StoreError>>()?,
+        grants: page.grants.clone(),
+        policies: page.policies.clone(),
     })
 }
 
@@ -70,6 +76,13 @@ impl ReplicaDb {
             let staged = db.head.generation + 1;
             if page.first {
                 clear(connection, staged)?;
+                kept::unstage(connection)?;
+            }
+            for grant in &page.grants {
+                kept::keep(connection, grant, true)?;
+            }
+            for policy in &page.policies {
+                kept::keep_policy(connection, policy, true)?;
             }
             let mut seen = HybridTime::default();
             let mut buckets: BTreeMap<u8, Digest> = BTreeMap::new();
@@ -103,7 +116,7 @@ impl ReplicaDb {
     /// count on top of it.
     ///
     /// With `keep` the snapshot is joined to what is here; else it takes its place, and what it does not
-    /// have is dropped.
+    /// have is dropped, grants and policies alike.
     ///
     /// # Errors
     ///
@@ -123,7 +136,10 @@ impl ReplicaDb {
             }
             db.head.hub = Some((end.cursor.hub, end.cursor.epoch));
             db.head.feed = Some(end.cursor.feed);
-            db.head.save(connection)?;
+            kept::install(connection, !keep)?;
+            let told = kept::senders(connection)?;
+            db.shares_changed(&told)?;
+            db.head.save(&db.base.connection)?;
             db.position()
         })
     }

@@ -10,6 +10,7 @@ use atome_engine::replica::Position;
 use atome_proto::limit::FRAME_LEN_TARGET;
 use atome_proto::local::v1::{SeedReply, SetMode};
 use atome_proto::seed::Record;
+use atome_proto::sharing::Act;
 use atome_proto::sync::v1::{Batch, Cursor, Snapshot, SnapshotEnd, Verdict};
 use atome_proto::{AccountId, AtomeId, Epoch, HubId, ReplicaId};
 use tokio::sync::watch;
@@ -79,6 +80,22 @@ impl ReplicaStore {
     ) -> Result<Written, StoreError> {
         self.writer
             .run(0, move |db: &mut ReplicaDb| db.write(author, drafts, now))
+            .await
+    }
+
+    /// As [`ReplicaDb::act`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn act(
+        &self,
+        author: AccountId,
+        acts: Vec<Act>,
+        now: Now,
+    ) -> Result<Written, StoreError> {
+        self.writer
+            .run(0, move |db: &mut ReplicaDb| db.act(author, acts, now))
             .await
     }
 

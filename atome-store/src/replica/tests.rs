@@ -5,6 +5,7 @@ mod coming;
 mod moved;
 mod moving;
 mod random;
+mod sharing;
 mod stores;
 
 use std::collections::BTreeMap;

@@ -95,7 +95,7 @@ pub(super) fn remove(connection: &Connection, kept: &Kept) -> Result<(), StoreEr
             )?
             .execute(params![Db(change.atome), Db(kept.id)])?;
     }
-    for table in ["commits", "verdicts", "kept"] {
+    for table in ["commits", "verdicts", "kept", "acts"] {
         connection
             .prepare_cached(&format!("DELETE FROM {table} WHERE id = ?"))?
             .execute([Db(kept.id)])?;

@@ -7,6 +7,7 @@ use atome_proto::limit::COMMIT_LEN_MAX;
 use atome_proto::stamp::Stamp;
 
 use super::bench::Bench;
+use super::sharing::preview::Preview;
 use super::{Draft, ReplicaDb, Written, timeline};
 use crate::error::StoreError;
 
@@ -21,7 +22,8 @@ impl ReplicaDb {
     /// # Errors
     ///
     /// [`StoreError::NotFound`] where an atome that is not there is altered, [`StoreError::Exists`] where
-    /// one that is there is made, [`StoreError::BadData`] beyond a limit.
+    /// one that is there is made, [`StoreError::BadData`] beyond a limit; [`StoreError::Refused`] where the
+    /// author may not do so with an atome of another account, as far as is known here.
     pub fn write(
         &mut self,
         author: AccountId,
@@ -39,14 +41,17 @@ impl ReplicaDb {
         now: Now,
     ) -> Result<Written, StoreError> {
         let mut bench = Bench::new(&self.base.connection, self.head.generation);
+        let at_ms = self.clock.physical_ms(now);
+        let mut preview = Preview::new(&self.base.connection, &self.head, author, at_ms);
         let mut changes = Vec::with_capacity(drafts.len());
         for draft in drafts {
             let atome = draft.atome;
-            let state = bench.state(atome)?;
-            match (state.is_some(), draft.create.is_some()) {
+            match (bench.state(atome)?.is_some(), draft.create.is_some()) {
                 (false, false) => return Err(StoreError::NotFound(atome)),
                 (true, true) => return Err(StoreError::Exists(atome)),
-                (true, false) | (false, true) => changes.push(draft.into_change(state)),
+                (true, false) | (false, true) => {
+                    changes.push(preview.change(&mut bench, draft)?);
+                }
             }
         }
         let stamp = Stamp {

@@ -23,7 +23,10 @@ pub(crate) struct Kind {
 pub(crate) const REPLICA: Kind = Kind {
     name: "a replica store of Atome",
     application_id: 0x4174_0101,
-    migrations: &[include_str!("../../migrations/replica/0001_initial.sql")],
+    migrations: &[
+        include_str!("../../migrations/replica/0001_initial.sql"),
+        include_str!("../../migrations/replica/0002_sharing.sql"),
+    ],
 };
 /// The machine's accounts.
 pub(crate) const MACHINE: Kind = Kind {
@@ -118,7 +121,7 @@ mod tests {
 
     /// The hash of every migration that was ever released. Add a line for a new one; never change one.
     const FROZEN: &[(&Kind, &[&str])] = &[
-        (&REPLICA, &["c1971e07f4eee3dc"]),
+        (&REPLICA, &["c1971e07f4eee3dc", "1e569237f24374be"]),
         (&MACHINE, &["1e308b0bae4c28c4", "b39be4152497e73d"]),
         (
             &HUB,

@@ -1,13 +1,15 @@
 //! What a replica store is asked; its readers answer.
 
-use atome_proto::AtomeId;
 use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
 use atome_proto::local::v1::{History, RefusedCommit, SetMode};
+use atome_proto::sharing::{Policy, Why};
 use atome_proto::state::AtomeState;
+use atome_proto::{AccountId, AtomeId};
 
 use super::ReplicaStore;
 use crate::error::StoreError;
+use crate::replica::sharing::{self, Question, Shown, Which};
 use crate::replica::{Changes, Scan, family, history, read};
 
 impl ReplicaStore {
@@ -138,5 +140,47 @@ impl ReplicaStore {
     /// As there.
     pub async fn refused(&self) -> Result<Vec<RefusedCommit>, StoreError> {
         self.readers.run(read::refused).await
+    }
+
+    /// As [`crate::ReplicaDb::grants`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn grants(&self, which: Which) -> Result<Vec<Shown>, StoreError> {
+        self.readers
+            .run(move |connection| sharing::grants(connection, which))
+            .await
+    }
+
+    /// As [`crate::ReplicaDb::policies`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn policies(&self) -> Result<Vec<Policy>, StoreError> {
+        self.readers.run(sharing::policies).await
+    }
+
+    /// As [`crate::ReplicaDb::why`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn why(&self, question: Question) -> Result<Why, StoreError> {
+        self.readers
+            .run(move |connection| sharing::why(connection, &question))
+            .await
+    }
+
+    /// As [`crate::ReplicaDb::owner_below`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn owner_below(&self, parent: Option<AtomeId>) -> Result<AccountId, StoreError> {
+        self.readers
+            .run(move |connection| sharing::owner_below(connection, parent))
+            .await
     }
 }

@@ -2,7 +2,8 @@
 
 use atome_proto::seed::Record;
 
-use crate::sqlite::Durability;
+use crate::sqlite::migrate::{Kind, REPLICA};
+use crate::sqlite::{self, Durability};
 use crate::{Fault, OpenError, ReplicaStore};
 
 use super::*;
@@ -100,6 +101,53 @@ async fn a_dry_run_counts_and_writes_nothing() {
         .unwrap();
     let dry = store.seed(ANNA, records, true, now(0)).await.unwrap();
     assert_eq!((dry.created, dry.unchanged), (0, 1));
+}
+
+/// A file of the first schema, with what an account wrote before there was sharing.
+fn old_file(path: &std::path::Path) {
+    let scratch = path.with_file_name("scratch.db");
+    let first = Kind {
+        migrations: &REPLICA.migrations[..1],
+        ..REPLICA
+    };
+    let old = sqlite::open(path, &first, Durability::Full).unwrap();
+    let mut db = ReplicaDb::open(&scratch, ANNA, ReplicaId(1), Durability::Full).unwrap();
+    write(&mut db, create(1));
+    write(&mut db, set(1, "a", 7));
+    drop(db);
+    let scratch = scratch.to_str().unwrap();
+    old.execute("ATTACH ? AS new", [scratch]).unwrap();
+    let tables = "SELECT name FROM sqlite_master WHERE type = 'table'";
+    let columns = "SELECT group_concat(name) FROM pragma_table_info(?)";
+    let mut tables = old.prepare(tables).unwrap();
+    let tables = tables.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    for table in tables.map(Result::unwrap) {
+        let names: String = old.query_row(columns, [&table], |row| row.get(0)).unwrap();
+        let sql = format!("INSERT INTO {table} ({names}) SELECT {names} FROM new.{table}");
+        old.execute(&sql, []).unwrap();
+    }
+}
+
+#[test]
+fn a_file_from_before_there_was_sharing_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("anna/replica.db");
+    old_file(&path);
+    let mut db = ReplicaDb::open(&path, ANNA, ReplicaId(9), Durability::Full).unwrap();
+    check(&db);
+    let position = db.position().unwrap();
+    assert_eq!((position.replica, position.number), (ReplicaId(1), 2));
+    assert_eq!(
+        (position.evicted, value(&db, 1, "a").unwrap()),
+        (0, "7".to_owned())
+    );
+    assert_eq!(db.grants(crate::replica::Which::All).unwrap(), []);
+    write(&mut db, set(1, "a", 8));
+    check(&db);
+    assert!(
+        path.with_file_name("replica.db.v1").exists(),
+        "as it was before"
+    );
 }
 
 #[tokio::test]
