@@ -36,6 +36,7 @@ mod reference;
 mod reply;
 mod route;
 mod seed;
+mod sharing;
 mod status;
 mod sync;
 mod tree;

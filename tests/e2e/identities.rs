@@ -111,6 +111,10 @@ fn requests(account: &str) -> Vec<Request> {
         get("sessions"),
         get("directory"),
         get("directory/lookup?name=anna"),
+        get("grants"),
+        get("policies"),
+        get("why?actor=anna&right=read&atome=key:notes%2F1"),
+        post("acts", r#"{"publish":{"atome":"key:notes/1"}}"#),
         post("commits", r#"{"operations":[]}"#),
         post(
             "seed",

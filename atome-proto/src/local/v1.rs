@@ -9,6 +9,7 @@ mod atome;
 mod attempt;
 mod facts;
 mod finding;
+mod sharing;
 mod sync;
 
 pub use account::{
@@ -23,6 +24,7 @@ pub use atome::{
 pub use attempt::Attempt;
 pub use facts::{Facts, StoreFacts};
 pub use finding::{Finding, FindingCode, Severity};
+pub use sharing::{DoAct, DoneAct, EvictionView, GrantView, MomentView, ReasonView, WhyView};
 pub use sync::{
     Difference, DifferenceKind, Mode, Receipt, RefusedCommit, SeedQuery, SeedReply, SetMode,
     SyncStatus, SyncVerify, VerifyReply, WaitReply,

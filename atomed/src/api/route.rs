@@ -10,8 +10,8 @@ use crate::accounts::{Account, Selected};
 use super::query::Query;
 use super::reply::{self, Body, Handled};
 use super::{
-    Peer, Shared, accounts, atomes, commits, directory, list, metrics, seed, status, sync, tree,
-    watch,
+    Peer, Shared, accounts, atomes, commits, directory, list, metrics, seed, sharing, status, sync,
+    tree, watch,
 };
 
 /// A request as handlers take it.
@@ -131,11 +131,15 @@ async fn dispatch(method: &Method, segments: &[&str], asked: Asked<'_>) -> Handl
             ("GET", "watch") => watch::watch(asked).await,
             ("POST", "seed") => seed::seed(asked).await,
             ("POST", "verify") => seed::verify(asked).await,
+            ("POST", "acts") => sharing::act(asked).await,
+            ("GET", "grants") => sharing::grants(asked).await,
+            ("GET", "policies") => sharing::policies(asked).await,
+            ("GET", "why") => sharing::why(asked).await,
             (
                 _,
                 "version" | "runtime" | "status" | "doctor" | "facts" | "prove-direction"
                 | "metrics" | "whoami" | "login" | "logout" | "commits" | "tree" | "watch" | "seed"
-                | "verify",
+                | "verify" | "acts" | "grants" | "policies" | "why",
             ) => Err(no_method(method)),
             _ => Err(no_route(segments)),
         },
