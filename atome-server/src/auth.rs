@@ -155,10 +155,6 @@ pub(crate) fn no_session() -> Problem {
 }
 
 /// A problem of the store as a client may see it; what it does not say is in the log.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "it is the shape that map_err takes"
-)]
 pub fn store_problem(error: HubError) -> Problem {
     match error {
         HubError::NameTaken => Problem::new(Code::Conflict, "the name is taken on this hub")
