@@ -1,8 +1,9 @@
 //! Sharing over HTTP and the WebSocket: from a request to the data, and out of sight again.
 
+use atome_proto::AccountId;
 use serde_json::{Value, json};
 
-use crate::world::{Reply, World, commit};
+use crate::world::{Client, Reply, World, commit};
 
 const GRANT: &str = "0190a5d0-0000-7000-8000-00000000beef";
 const ATOME: &str = "0190a5d0-0000-7000-8000-000a00000001";
@@ -21,6 +22,33 @@ async fn act(world: &World, token: &str, act: &Value) -> Reply {
 async fn refused(world: &World, token: &str, wrong: &Value, code: &str) {
     let reply = act(world, token, wrong).await;
     assert_eq!(reply.code(), code, "{wrong}: {}", reply.body);
+}
+
+async fn ask_why(
+    world: &World,
+    (alice, bob): (AccountId, AccountId),
+    [token, bobs, carols]: [&str; 3],
+) {
+    let why = |actor| format!("/api/v1/why?actor={actor}&atome={ATOME}&right=alter");
+    let answer = world.get(&why(bob), token).await.json();
+    assert_eq!(answer["allowed"], false);
+    assert_eq!(answer["reasons"][0]["note"], "it does not give that right");
+    assert_eq!(world.get(&why(bob), carols).await.code(), "not_found");
+    assert_eq!(world.get(&why(alice), bobs).await.code(), "not_allowed");
+}
+
+/// What may only be read is not altered, by whatever means.
+async fn alter_forged(reader: &mut Client, bob: AccountId) {
+    let mut forged = commit(bob, 0xb, 1, "mine now");
+    forged["changes"][0]["atome"] = json!(ATOME);
+    forged["changes"][0]["create"] = Value::Null;
+    forged["changes"][0]["set"] = json!({ "title": "mine now" });
+    reader
+        .say(&json!({ "type": "push", "first": 1, "commits": [forged] }))
+        .await;
+    let ack = reader.hear_a("ack").await;
+    let ruling = &ack["verdicts"][0]["ruling"]["refused"];
+    assert_eq!(ruling["code"], "not_allowed", "{ack}");
 }
 
 #[tokio::test]
@@ -67,24 +95,8 @@ async fn a_tree_is_shared_read_and_taken_back() {
     let listed = world.get("/api/v1/grants", &bobs).await.json();
     assert_eq!(listed["grants"][0]["moments"][1]["state"], "accepted");
 
-    let why = |actor| format!("/api/v1/why?actor={actor}&atome={ATOME}&right=alter");
-    let answer = world.get(&why(bob), &token).await.json();
-    assert_eq!(answer["allowed"], false);
-    assert_eq!(answer["reasons"][0]["note"], "it does not give that right");
-    assert_eq!(world.get(&why(bob), &carols).await.code(), "not_found");
-    assert_eq!(world.get(&why(alice), &bobs).await.code(), "not_allowed");
-
-    // What may only be read is not altered, by whatever means.
-    let mut forged = commit(bob, 0xb, 1, "mine now");
-    forged["changes"][0]["atome"] = json!(ATOME);
-    forged["changes"][0]["create"] = Value::Null;
-    forged["changes"][0]["set"] = json!({ "title": "mine now" });
-    reader
-        .say(&json!({ "type": "push", "first": 1, "commits": [forged] }))
-        .await;
-    let ack = reader.hear_a("ack").await;
-    let ruling = &ack["verdicts"][0]["ruling"]["refused"];
-    assert_eq!(ruling["code"], "not_allowed", "{ack}");
+    ask_why(&world, (alice, bob), [&token, &bobs, &carols]).await;
+    alter_forged(&mut reader, bob).await;
 
     let end = json!({ "end": { "grant": GRANT } });
     refused(&world, &carols, &end, "not_found").await;
