@@ -1,8 +1,8 @@
 //! Requests about the daemon itself, accounts and logins.
 
 use atome_proto::local::v1::{
-    AccountView, Attempt, CreateAccount, Login, Logout, NewPassword, RemoveAccount, Resolve,
-    Status, Version, WhoAmI,
+    AccountView, Attempt, CreateAccount, Facts, Finding, Login, Logout, NewPassword, RemoveAccount,
+    Resolve, Status, Version, WhoAmI,
 };
 use atome_proto::runtime::RuntimeDeclaration;
 
@@ -29,6 +29,21 @@ impl Client {
     /// Asks how the daemon and its accounts are.
     pub async fn status(&self) -> Result<Status, ClientError> {
         self.ask(Call::get(&["status"])).await
+    }
+
+    /// Has the daemon look at everything that a person would look at.
+    pub async fn doctor(&self) -> Result<Vec<Finding>, ClientError> {
+        self.ask(Call::get(&["doctor"])).await
+    }
+
+    /// Asks for settings and sizes, for support.
+    pub async fn facts(&self) -> Result<Facts, ClientError> {
+        self.ask(Call::get(&["facts"])).await
+    }
+
+    /// Asks for the daemon's figures, in Prometheus text.
+    pub async fn metrics(&self) -> Result<String, ClientError> {
+        self.text(Call::get(&["metrics"])).await
     }
 
     /// Has the daemon try what the kernel is to refuse it.

@@ -76,6 +76,12 @@ impl Client {
         serde_json::from_slice(&body).map_err(|error| ClientError::Protocol(error.to_string()))
     }
 
+    /// Asks for a text.
+    pub(crate) async fn text(&self, call: Call) -> Result<String, ClientError> {
+        let body = self.exchange(call).await?;
+        String::from_utf8(body.into()).map_err(|error| ClientError::Protocol(error.to_string()))
+    }
+
     /// Asks for something to be done whose answer says no more than that it is.
     pub(crate) async fn tell(&self, call: Call) -> Result<(), ClientError> {
         self.exchange(call).await.map(drop)

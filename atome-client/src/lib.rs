@@ -14,6 +14,7 @@ mod directory;
 mod error;
 mod lines;
 mod sessions;
+mod sharing;
 mod sync;
 
 pub use client::Client;

@@ -1,6 +1,6 @@
 //! The tree of atomes, and the one place where a ring of parents is cut.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use atome_proto::AtomeId;
 use atome_proto::stamp::Stamp;
@@ -39,6 +39,34 @@ pub fn effective_parent<E>(
         }
     }
     Ok((greatest != own_stamp).then_some(parent))
+}
+
+/// The atomes above `atome`, the nearest first, as [`effective_parent`] decides for each.
+///
+/// # Errors
+///
+/// Those of `parent_of`, which is asked once for each atome on the way up.
+pub fn ancestors<E>(
+    atome: AtomeId,
+    mut parent_of: impl FnMut(AtomeId) -> Result<Option<Parent>, E>,
+) -> Result<Vec<AtomeId>, E> {
+    let mut line: Vec<(AtomeId, Stamp)> = vec![];
+    let mut places = BTreeMap::new();
+    let mut at = atome;
+    while let Some((parent, stamp)) = parent_of(at)? {
+        places.insert(at, line.len());
+        line.push((at, stamp));
+        if let Some(ring) = places.get(&parent) {
+            // Everything from there on is a ring: above the member that counts as a root there is nothing.
+            let members = line.iter().enumerate().skip(*ring);
+            let root = members.max_by_key(|(_, (_, stamp))| *stamp);
+            line.truncate(root.map_or(0, |(place, _)| place + 1));
+            return Ok(line.into_iter().map(|(at, _)| at).skip(1).collect());
+        }
+        at = parent;
+    }
+    let above = line.into_iter().map(|(at, _)| at).chain([at]);
+    Ok(above.skip(1).collect())
 }
 
 #[cfg(test)]
@@ -81,6 +109,34 @@ mod tests {
             "it hangs on the ring, and is no part of it"
         );
         assert_eq!(parent_in(&ring, 5), None);
+    }
+
+    #[test]
+    fn the_atomes_above_are_those_of_each_parent() {
+        let worlds: [&[(u128, u128, u64)]; 4] = [
+            &[(1, 2, 10), (2, 3, 30), (3, 1, 20), (4, 1, 99)],
+            &[(1, 2, 10), (2, 3, 30), (4, 2, 1)],
+            &[(1, 2, 1), (2, 1, 2)],
+            &[],
+        ];
+        for moves in worlds {
+            for atome in 1..=4 {
+                let above = ancestors::<()>(id(atome), |atome| {
+                    let found = moves.iter().find(|(of, ..)| id(*of) == atome);
+                    let stamp = |time| Stamp {
+                        time: HybridTime(time),
+                        replica: ReplicaId(1),
+                    };
+                    Ok(found.map(|(_, parent, time)| (id(*parent), stamp(*time))))
+                });
+                let (mut expected, mut at) = (vec![], parent_in(moves, atome));
+                while let Some(parent) = at {
+                    expected.push(parent);
+                    at = parent_in(moves, parent.0.as_u128());
+                }
+                assert_eq!(above.unwrap(), expected, "{atome} in {moves:?}");
+            }
+        }
     }
 
     #[test]

@@ -399,6 +399,25 @@ pub enum Act {
     },
 }
 
+/// `GET /api/v1/grants`: grants that the account has to do with, by id, a page of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Grants {
+    /// The grants.
+    pub grants: Vec<Grant>,
+    /// What to give as `after` for the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<GrantId>,
+}
+
+/// `GET /api/v1/policies`: what the account does with the requests of others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Policies {
+    /// The policies, by sender.
+    pub policies: Vec<Policy>,
+}
+
 /// Why an account may do something with an atome at a time, or may not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

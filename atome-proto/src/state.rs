@@ -106,6 +106,12 @@ impl AtomeState {
         self.text(Key::PARENT)?.parse().ok()
     }
 
+    /// The atome that it is a copy of.
+    #[must_use]
+    pub fn copied_from(&self) -> Option<AtomeId> {
+        self.text(Key::COPIED_FROM)?.parse().ok()
+    }
+
     /// Whether it is deleted.
     #[must_use]
     pub fn is_deleted(&self) -> bool {

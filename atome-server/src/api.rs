@@ -7,6 +7,7 @@ mod login;
 mod operation;
 mod register;
 mod sessions;
+mod sharing;
 
 use std::future::ready;
 
@@ -16,6 +17,7 @@ use atome_proto::account::{
     SessionsClosed,
 };
 use atome_proto::directory::{DirectoryChanges, DirectoryPage};
+use atome_proto::sharing::{Act, Grant, Grants, Policies, Why};
 use serde_json::Value;
 
 use crate::gateway;
@@ -195,6 +197,83 @@ pub static ROUTES: &[Route] = &[
     ])
     .gives(Success::Json(of::<DirectoryChanges>))
     .or(&[Code::Busy]),
+    Route::new(
+        Verb::Get,
+        "/api/v1/grants",
+        "grants",
+        Run::Known(|ask, known| Box::pin(sharing::list(ask, known))),
+    )
+    .does(
+        "Grants that the account has to do with: what it shared, what was shared with it, requests \
+         to it that are not answered; a page of them, by id.",
+    )
+    .asks(&[text("after", "The `next` of the page before.", 36)])
+    .gives(Success::Json(of::<Grants>)),
+    Route::new(
+        Verb::Get,
+        "/api/v1/grants/{id}",
+        "grant",
+        Run::Known(|ask, known| Box::pin(sharing::one(ask, known))),
+    )
+    .does("One grant that the account has to do with.")
+    .gives(Success::Json(of::<Grant>))
+    .or(&[Code::NotFound]),
+    Route::new(
+        Verb::Get,
+        "/api/v1/policies",
+        "policies",
+        Run::Known(|ask, known| Box::pin(sharing::policies(ask, known))),
+    )
+    .does("What the account does with the requests of others.")
+    .gives(Success::Json(of::<Policies>)),
+    Route::new(
+        Verb::Post,
+        "/api/v1/acts",
+        "act",
+        Run::Known(|ask, known| Box::pin(sharing::act(ask, known))),
+    )
+    .does(
+        "Does something about sharing: offers a grant, answers a request, ends a grant, sets a \
+         policy, or publishes a tree.",
+    )
+    .takes_body(of::<Act>)
+    .or(&[
+        Code::BadData,
+        Code::NotFound,
+        Code::NotAllowed,
+        Code::Conflict,
+    ]),
+    Route::new(
+        Verb::Get,
+        "/api/v1/why",
+        "why",
+        Run::Known(|ask, known| Box::pin(sharing::why(ask, known))),
+    )
+    .does(
+        "Whether an account may do something with an atome, at a time, and by which grants. The \
+         owner, whoever may share the atome, and the account itself may ask.",
+    )
+    .asks(&[
+        text("actor", "The account.", 36),
+        text("atome", "The atome.", 36),
+        text(
+            "right",
+            "`read`, `alter`, `create`, `delete` or `share`.",
+            6,
+        ),
+        text("key", "The particle, where it is about one.", 255),
+        Parameter {
+            name: "at",
+            what: "When, in milliseconds since 1970; 0 for now.",
+            kind: Kind::Whole {
+                min: 0,
+                max: i64::MAX as u64,
+                default: 0,
+            },
+        },
+    ])
+    .gives(Success::Json(of::<Why>))
+    .or(&[Code::NotFound, Code::NotAllowed]),
     Route::new(
         Verb::Get,
         "/api/v1/server",

@@ -38,7 +38,7 @@ pub struct Known {
 /// `auth_required` where it names none, or one that does not stand; `account_deleted`; `bad_request`
 /// where it names two.
 pub async fn session_of(hub: &Hub, place: &Place, headers: &HeaderMap) -> Result<Known, Problem> {
-    let name = cookie::name(hub.config.tls.is_some());
+    let name = cookie::name(hub.config().tls.is_some());
     let (bearer, cookie) = (bearer(headers)?, cookie::read(headers, name)?);
     let token = match (bearer, cookie) {
         (Some(bearer), Some(cookie)) if bearer != cookie => {
@@ -58,7 +58,7 @@ pub async fn session_of(hub: &Hub, place: &Place, headers: &HeaderMap) -> Result
 /// Whether a request names a session, standing or not.
 #[must_use]
 pub fn names_session(hub: &Hub, headers: &HeaderMap) -> bool {
-    let name = cookie::name(hub.config.tls.is_some());
+    let name = cookie::name(hub.config().tls.is_some());
     headers.contains_key(AUTHORIZATION) || !matches!(cookie::read(headers, name), Ok(None))
 }
 
@@ -129,7 +129,7 @@ pub(crate) fn session_reply(
         entry: session.entry,
         expires_at_ms: session.expires_at_ms,
     };
-    let name = cookie::name(hub.config.tls.is_some());
+    let name = cookie::name(hub.config().tls.is_some());
     let life_s = hub.session_life_ms() / 1_000;
     let answer = reply::json(&me)?;
     Ok(with_cookie(
@@ -155,10 +155,6 @@ pub(crate) fn no_session() -> Problem {
 }
 
 /// A problem of the store as a client may see it; what it does not say is in the log.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "it is the shape that map_err takes"
-)]
 pub fn store_problem(error: HubError) -> Problem {
     match error {
         HubError::NameTaken => Problem::new(Code::Conflict, "the name is taken on this hub")
@@ -169,6 +165,7 @@ pub fn store_problem(error: HubError) -> Problem {
         }
         HubError::BadName(bad) => Problem::new(Code::BadData, bad.to_string()),
         HubError::NoSuchAccount => no_session(),
+        HubError::Refused { code, message } => Problem::new(code, message),
         HubError::AccountDeleted => Problem::new(
             Code::AccountDeleted,
             "the account was deleted, everywhere and for good",

@@ -8,12 +8,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use atome_sandbox::Entered;
+use atome_service::log::Log;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use self::admin::AdminCommand;
 use crate::admin::AdminError;
 use crate::config::{Config, Environment};
-use crate::{log, run, sandbox, stop};
+use crate::reload::Reload;
+use crate::{run, sandbox, stop};
 
 /// The configuration, or an argument, is wrong.
 const EXIT_USAGE: u8 = 2;
@@ -33,6 +35,7 @@ const EXIT_FAILED: u8 = 1;
         atome-server token create --account kiosk-12 --ttl 365d > token\n\n\
         Every key of the configuration can be overridden by the environment: \
         ATOME_SERVER_LISTEN, ATOME_SERVER_TLS__CERT_FILE.\n\n\
+        SIGHUP, or systemctl reload, has a hub that runs read its configuration and certificate again.\n\n\
         Exit codes: 0 done, 1 failed, 2 wrong arguments or configuration."
 )]
 pub struct Cli {
@@ -74,7 +77,8 @@ pub fn main() -> ExitCode {
         let version = env!("CARGO_PKG_VERSION");
         return print(&format!("atome-server {version}"));
     }
-    let config = match Config::load(cli.config.as_deref(), &Environment::of_process()) {
+    let environment = Environment::of_process();
+    let config = match Config::load(cli.config.as_deref(), &environment) {
         Ok(config) => config,
         Err(errors) => {
             errors.iter().for_each(complain);
@@ -116,8 +120,9 @@ pub fn main() -> ExitCode {
             }
         }
         Some(Command::Run | Command::Version) | None => {
-            log::start(&config.log);
-            match runtime.block_on(run_until_signalled(config, entered)) {
+            let log = Log::start(config.log.format, &config.log.levels);
+            let reload = || Reload::prepare(cli.config, environment, log);
+            match runtime.block_on(run_until_signalled(config, entered, reload)) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
                     tracing::error!("{}", chain(&error));
@@ -128,8 +133,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run_until_signalled(config: Config, entered: Entered) -> Result<(), run::RunError> {
+async fn run_until_signalled(
+    config: Config,
+    entered: Entered,
+    reload: impl FnOnce() -> io::Result<Reload>,
+) -> Result<(), run::RunError> {
     let (stopper, stop) = stop::channel();
+    let reload = reload().map_err(run::RunError::Signals)?;
     let signals = tokio::spawn(async move {
         match stop::signalled().await {
             Ok(name) => tracing::info!("{name}: the hub stops"),
@@ -137,7 +147,7 @@ async fn run_until_signalled(config: Config, entered: Entered) -> Result<(), run
         }
         stopper.stop();
     });
-    let ran = run::run(config, entered, stop, |_| {}).await;
+    let ran = run::run(config, entered, stop, Some(reload), |_| {}).await;
     signals.abort();
     ran
 }
@@ -153,7 +163,7 @@ fn check(config: &Config) -> ExitCode {
 }
 
 /// An error and what caused it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

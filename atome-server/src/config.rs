@@ -7,6 +7,7 @@
 
 mod problem;
 mod reader;
+mod reload;
 mod resolve;
 mod settings;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use atome_proto::runtime::Profile;
 pub use atome_sandbox::Mode as Sandbox;
+use atome_service::log::{Format, Levels};
 use atome_store::Durability;
 
 pub use self::problem::{ConfigError, Place};
@@ -50,24 +52,17 @@ pub struct Config {
     pub accounts: Accounts,
     /// What one client, or all of them, may take.
     pub limits: Limits,
+    /// Where figures are asked for; absent where nobody shall, or where systemd hands the socket in.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// How the log is written, to standard error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     /// Lines or JSON.
-    pub format: LogFormat,
-    /// The least level written: `error`, `warn`, `info`, `debug` or `trace`.
-    pub level: tracing::Level,
-}
-
-/// The shape of a log entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// A line for people and for the journal.
-    Text,
-    /// A JSON object a line.
-    Json,
+    pub format: Format,
+    /// Which events are written.
+    pub levels: Levels,
 }
 
 /// The files of `[tls]`, PEM.

@@ -47,7 +47,7 @@ pub async fn upgrade(ask: Ask) -> Answer {
     let known = if auth::names_session(&hub, headers) {
         let known = auth::session_of(&hub, &place, headers).await?;
         if known.by_cookie {
-            origin::check(headers, hub.config.tls.is_some())?;
+            origin::check(headers, hub.config().tls.is_some())?;
         }
         Some(known)
     } else {

@@ -2,7 +2,7 @@
 //!
 //! The counting is the engine's; here are the clocks, the locks and the words.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use atome_engine::guesses::{Guess, Guesses};
@@ -11,11 +11,13 @@ use atome_proto::{AccountId, Code, Problem};
 
 use crate::config::Config;
 use crate::hub::whole_ms;
+use crate::metrics::Metrics;
 use crate::source::Source;
 
 /// What a hub remembers of those who come.
 pub struct Guard {
     started: Instant,
+    metrics: Arc<Metrics>,
     passwords: Mutex<Guesses<Source>>,
     registrations: Mutex<Quota<Source>>,
     directory: Mutex<Quota<AccountId>>,
@@ -24,14 +26,25 @@ pub struct Guard {
 impl Guard {
     /// One that has seen nobody.
     #[must_use]
-    pub fn new(config: &Config) -> Self {
-        let hourly = config.accounts.registrations_per_hour;
-        let by_minute = config.limits.directory_per_minute;
+    pub fn new(config: &Config, metrics: Arc<Metrics>) -> Self {
         Self {
             started: Instant::now(),
+            metrics,
             passwords: Mutex::default(),
-            registrations: Mutex::new(Quota::new(hourly, 3_600_000)),
-            directory: Mutex::new(Quota::new(by_minute, 60_000)),
+            registrations: Mutex::new(registrations(config)),
+            directory: Mutex::new(directory(config)),
+        }
+    }
+
+    /// Takes other quotas from now on: those that change begin anew.
+    pub fn reconfigure(&self, before: &Config, now: &Config) {
+        let hourly = |config: &Config| config.accounts.registrations_per_hour;
+        if hourly(before) != hourly(now) {
+            *lock(&self.registrations) = registrations(now);
+        }
+        let by_minute = |config: &Config| config.limits.directory_per_minute;
+        if by_minute(before) != by_minute(now) {
+            *lock(&self.directory) = directory(now);
         }
     }
 
@@ -45,7 +58,10 @@ impl Guard {
         let begun = lock(&self.passwords).begin(name, source, self.now_ms());
         match begun {
             Ok(guess) => Ok(Try { guard: self, guess }),
-            Err(wait_ms) => Err(too_often("too many wrong passwords were tried", wait_ms)),
+            Err(wait_ms) => {
+                self.metrics.throttled.passwords.one();
+                Err(too_often("too many wrong passwords were tried", wait_ms))
+            }
         }
     }
 
@@ -56,7 +72,10 @@ impl Guard {
     /// `busy` where the source has registered too many.
     pub fn try_registration(&self, source: Source) -> Result<(), Problem> {
         let taken = lock(&self.registrations).take(source, self.now_ms());
-        taken.map_err(|wait_ms| too_often("your network has registered many accounts", wait_ms))
+        taken.map_err(|wait_ms| {
+            self.metrics.throttled.registrations.one();
+            too_often("your network has registered many accounts", wait_ms)
+        })
     }
 
     /// Lets the directory be asked.
@@ -66,7 +85,10 @@ impl Guard {
     /// `busy` where the account has asked too often.
     pub fn try_directory(&self, account: AccountId) -> Result<(), Problem> {
         let taken = lock(&self.directory).take(account, self.now_ms());
-        taken.map_err(|wait_ms| too_often("the account has asked the directory often", wait_ms))
+        taken.map_err(|wait_ms| {
+            self.metrics.throttled.directory.one();
+            too_often("the account has asked the directory often", wait_ms)
+        })
     }
 
     fn now_ms(&self) -> u64 {
@@ -92,6 +114,14 @@ impl Try<'_> {
         let now_ms = self.guard.now_ms();
         lock(&self.guard.passwords).not_made(self.guess, now_ms);
     }
+}
+
+fn registrations(config: &Config) -> Quota<Source> {
+    Quota::new(config.accounts.registrations_per_hour, 3_600_000)
+}
+
+fn directory(config: &Config) -> Quota<AccountId> {
+    Quota::new(config.limits.directory_per_minute, 60_000)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,5 +1,6 @@
 //! What a hub does by itself, beside its connections: it tells of the directory's changes, heeds what
-//! commands of administration wrote, and takes away what deleted accounts kept.
+//! commands of administration wrote and what time has brought to grants, and takes away what deleted
+//! accounts kept.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +58,8 @@ async fn look_outside(hub: &Hub) {
     loop {
         let looked = async {
             hub.store.look_outside().await?;
+            // Readers that are connected hear at once of what time has ended.
+            hub.store.settle(hub.now().wall_ms).await?;
             if purging {
                 purging = hub.store.purge(PURGED_AT_ONCE).await?;
             }

@@ -11,6 +11,7 @@ pub mod route;
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Instant;
 
 use atome_proto::{Code, Problem};
 use hyper::body::Incoming;
@@ -37,12 +38,16 @@ pub async fn answer(
 ) -> Result<Reply, Infallible> {
     let peer = place.peer;
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let began = Instant::now();
+    let metrics = Arc::clone(&hub.metrics);
     let reply = dispatch(hub, place, request)
         .await
         .unwrap_or_else(|problem| {
             tracing::debug!(%peer, %method, path, code = %problem.code, "a request was not granted");
             problem_reply(&problem)
         });
+    metrics.request_time.since(began);
+    metrics.count_request(reply.status());
     Ok(reply)
 }
 
@@ -75,7 +80,7 @@ async fn dispatch(hub: Arc<Hub>, place: Place, request: Request<Incoming>) -> An
             let headers = ask.request.headers();
             let known = auth::session_of(&ask.hub, &ask.place, headers).await?;
             if known.by_cookie && route.verb != Verb::Get {
-                origin::check(headers, ask.hub.config.tls.is_some())?;
+                origin::check(headers, ask.hub.config().tls.is_some())?;
             }
             run(ask, known).await
         }

@@ -13,11 +13,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::OwnedSemaphorePermit;
-use tokio_rustls::TlsAcceptor;
 
 use crate::http;
 use crate::hub::Hub;
+use crate::places::Taken;
 use crate::source::{Source, Stranger};
 
 /// Most bytes of a request's head: room for a token and what proxies add.
@@ -32,7 +31,7 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
 /// One place among the connections that may stand at once; free again when the last clone is gone.
 #[derive(Clone, Debug)]
 pub struct Place {
-    _permit: Arc<OwnedSemaphorePermit>,
+    _taken: Arc<Taken>,
     stranger: Arc<Stranger>,
     /// The address at the other end.
     pub peer: SocketAddr,
@@ -79,10 +78,10 @@ pub fn raise_file_limit(connections_max: usize) {
 }
 
 /// Accepts connections until the hub stops.
-pub async fn accept(listener: TcpListener, hub: &Arc<Hub>, tls: Option<&TlsAcceptor>) {
+pub async fn accept(listener: TcpListener, hub: &Arc<Hub>) {
     let mut was_full = false;
     loop {
-        let is_full = hub.places.available_permits() == 0;
+        let is_full = hub.places.are_full();
         if is_full && !was_full {
             tracing::warn!("limits.connections_max is reached; new connections wait");
         }
@@ -93,7 +92,7 @@ pub async fn accept(listener: TcpListener, hub: &Arc<Hub>, tls: Option<&TlsAccep
         };
         match accepted {
             Ok((stream, place)) => {
-                tokio::spawn(handle(stream, place, Arc::clone(hub), tls.cloned()));
+                tokio::spawn(handle(stream, place, Arc::clone(hub)));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -105,50 +104,53 @@ pub async fn accept(listener: TcpListener, hub: &Arc<Hub>, tls: Option<&TlsAccep
 
 /// Waits until every connection has ended, but no longer than the configuration says.
 pub async fn drain(hub: &Hub) {
-    let limits = &hub.config.limits;
-    let places_max = u32::try_from(limits.connections_max).unwrap_or(u32::MAX);
-    let all_ended = hub.places.acquire_many(places_max);
-    match tokio::time::timeout(limits.stop_timeout, all_ended).await {
-        Ok(_) => tracing::info!("every connection has ended"),
+    let config = hub.config();
+    let limits = &config.limits;
+    match tokio::time::timeout(limits.stop_timeout, hub.places.all_free()).await {
+        Ok(()) => tracing::info!("every connection has ended"),
         Err(_) => tracing::warn!("some connections did not end in time and are cut"),
     }
 }
 
 async fn accept_one(listener: &TcpListener, hub: &Hub) -> io::Result<(TcpStream, Place)> {
-    let permit = Arc::clone(&hub.places)
-        .acquire_owned()
-        .await
-        .map_err(io::Error::other)?;
+    hub.places.room().await;
     let (stream, peer) = listener.accept().await?;
+    hub.metrics.accepted.one();
+    // There may be fewer places by now.
+    let taken = hub.places.take().await;
     let place = Place {
-        _permit: Arc::new(permit),
+        _taken: Arc::new(taken),
         stranger: Arc::new(Stranger::new(&hub.strangers, peer.ip())),
         peer,
     };
     Ok((stream, place))
 }
 
-async fn handle(stream: TcpStream, place: Place, hub: Arc<Hub>, tls: Option<TlsAcceptor>) {
+async fn handle(stream: TcpStream, place: Place, hub: Arc<Hub>) {
     let peer = place.peer;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "small packets cannot be sent at once");
     }
-    let limit = hub.config.limits.handshake_timeout;
+    let limit = hub.config().limits.handshake_timeout;
     let entered = tokio::select! {
         () = hub.stop.requested() => return,
         entered = tokio::time::timeout(limit, place.stranger.enter()) => entered,
     };
     if entered.is_err() {
+        hub.metrics.throttled.connections.one();
         tracing::debug!(%peer, "too many connections of its source show no session");
         return;
     }
-    let Some(tls) = tls else {
+    let Some(tls) = hub.tls() else {
         return serve_http(stream, place, hub).await;
     };
     let shaken = tokio::select! {
         () = hub.stop.requested() => return,
         shaken = tokio::time::timeout(limit, tls.accept(stream)) => shaken,
     };
+    if !matches!(shaken, Ok(Ok(_))) {
+        hub.metrics.tls_failures.one();
+    }
     match shaken {
         Ok(Ok(stream)) => serve_http(stream, place, hub).await,
         Ok(Err(error)) => tracing::debug!(%peer, %error, "the TLS handshake failed"),
@@ -162,7 +164,7 @@ where
 {
     let peer = place.peer;
     let stop = hub.stop.clone();
-    let limit = hub.config.limits.request_timeout;
+    let limit = hub.config().limits.request_timeout;
     let service = service_fn(move |request| http::answer(Arc::clone(&hub), place.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

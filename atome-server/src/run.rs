@@ -9,16 +9,17 @@ use std::sync::Arc;
 
 use atome_proto::runtime::Profile;
 use atome_sandbox::{Cage, Entered, SandboxError};
+use atome_service::notify::notify;
 use atome_store::{HubError, OpenError, SqliteHub};
 use serde::Serialize;
-use tokio_rustls::TlsAcceptor;
 
 use crate::config::{Config, Sandbox};
 use crate::housekeeping;
 use crate::hub::Hub;
 use crate::listen;
-use crate::listener::{self, ListenError};
-use crate::notify::notify;
+use crate::listener::{HandedIn, ListenError};
+use crate::metrics;
+use crate::reload::Reload;
 use crate::stop::Stop;
 use crate::tls::{self, TlsError};
 use crate::watchdog;
@@ -35,6 +36,9 @@ pub enum RunError {
     /// The database does not work.
     #[error("the database does not work")]
     Store(#[from] HubError),
+    /// Signals cannot be heard.
+    #[error("the system takes no handler for a signal")]
+    Signals(#[source] io::Error),
     /// There is no listening socket.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -55,13 +59,16 @@ pub enum RunError {
 #[derive(Debug, Serialize)]
 struct Running {
     listen: SocketAddr,
+    /// Where figures are asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics: Option<SocketAddr>,
     pid: u32,
 }
 
 /// Runs a hub until `stop`: every connection is told, what was begun is finished and durable.
 ///
 /// `ready` hears the address as soon as clients may connect. From then on this process connects to nothing
-/// and listens at nothing else (see [`crate::sandbox`]).
+/// and listens at nothing else (see [`crate::sandbox`]). With `reload` its configuration can be read again.
 ///
 /// # Errors
 ///
@@ -70,28 +77,40 @@ pub async fn run(
     config: Config,
     entered: Entered,
     stop: Stop,
+    reload: Option<Reload>,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), RunError> {
     say_aloud(&config);
     let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
+    let is_plain = tls.is_none();
     listen::raise_file_limit(config.limits.connections_max);
     let running_file = config.running_file();
     let store = SqliteHub::open(&config.database_file(), config.durability)?;
-    let (listener, listen) = listener::open(config.listen).await?;
+    let mut handed_in = HandedIn::take();
+    let (listener, listen) = handed_in.for_clients(config.listen).await?;
+    let metrics = handed_in.for_metrics(config.metrics).await?;
     say_enforced(&entered.seal()?);
-    let hub = Hub::new(config, Arc::new(store.clone()), stop).await?;
-    write_running(&running_file, listen).map_err(|source| RunError::RunningFile {
+    let hub = Hub::new(config, tls, Arc::new(store.clone()), stop).await?;
+    let running = Running {
+        listen,
+        metrics: metrics.as_ref().map(|(_, at)| *at),
+        pid: std::process::id(),
+    };
+    write_running(&running_file, &running).map_err(|source| RunError::RunningFile {
         path: running_file.clone(),
         source,
     })?;
-    say_ready(&hub, listen, tls.as_ref());
-    ready(listen);
     let hub = Arc::new(hub);
+    if let Some(reload) = reload {
+        reload.start(Arc::clone(&hub));
+    }
+    say_ready(&hub, &running, is_plain);
+    ready(listen);
     watchdog::start(Arc::clone(&hub));
-    tokio::join!(
-        listen::accept(listener, &hub, tls.as_ref()),
-        housekeeping::keep(&hub)
-    );
+    if let Some((listener, _)) = metrics {
+        tokio::spawn(metrics::listener::serve(listener, Arc::clone(&hub)));
+    }
+    tokio::join!(listen::accept(listener, &hub), housekeeping::keep(&hub));
     notify("STOPPING=1");
     listen::drain(&hub).await;
     store.close().await;
@@ -127,11 +146,13 @@ fn say_enforced(cage: &Cage) {
     }
 }
 
-fn say_ready(hub: &Hub, listen: SocketAddr, tls: Option<&TlsAcceptor>) {
+fn say_ready(hub: &Hub, running: &Running, is_plain: bool) {
+    let config = hub.config();
     tracing::info!(
-        %listen,
-        tls = tls.is_some(),
-        registration = hub.config.accounts.registration.as_str(),
+        listen = %running.listen,
+        metrics = running.metrics.map(tracing::field::display),
+        tls = !is_plain,
+        registration = config.accounts.registration.as_str(),
         hub = %hub.identity.hub,
         epoch = %hub.identity.epoch,
         version = env!("CARGO_PKG_VERSION"),
@@ -141,11 +162,7 @@ fn say_ready(hub: &Hub, listen: SocketAddr, tls: Option<&TlsAcceptor>) {
 }
 
 /// Writes the file whole or not at all: whoever waits for it never reads half of it.
-fn write_running(file: &Path, listen: SocketAddr) -> io::Result<()> {
-    let running = Running {
-        listen,
-        pid: std::process::id(),
-    };
+fn write_running(file: &Path, running: &Running) -> io::Result<()> {
     let temporary = file.with_extension("json.new");
     let mut new = fs::OpenOptions::new()
         .write(true)
@@ -153,7 +170,7 @@ fn write_running(file: &Path, listen: SocketAddr) -> io::Result<()> {
         .truncate(true)
         .mode(0o600)
         .open(&temporary)?;
-    new.write_all(&serde_json::to_vec(&running)?)?;
+    new.write_all(&serde_json::to_vec(running)?)?;
     new.write_all(b"\n")?;
     new.sync_all()?;
     fs::rename(&temporary, file)

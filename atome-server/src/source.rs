@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -23,7 +24,7 @@ impl From<IpAddr> for Source {
 /// The connections on which nobody has shown a session yet, by source.
 #[derive(Debug)]
 pub struct Strangers {
-    per_source_max: usize,
+    per_source_max: AtomicUsize,
     sources: Mutex<BTreeMap<Source, Arc<Semaphore>>>,
 }
 
@@ -32,14 +33,19 @@ impl Strangers {
     #[must_use]
     pub fn new(per_source_max: usize) -> Arc<Self> {
         Arc::new(Self {
-            per_source_max,
+            per_source_max: per_source_max.into(),
             sources: Mutex::default(),
         })
     }
 
+    /// Takes another number from now on: sources that are there keep theirs until they are gone.
+    pub fn set_per_source_max(&self, per_source_max: usize) {
+        self.per_source_max.store(per_source_max, Relaxed);
+    }
+
     fn places(&self, source: Source) -> Arc<Semaphore> {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        let places = || Arc::new(Semaphore::new(self.per_source_max));
+        let places = || Arc::new(Semaphore::new(self.per_source_max.load(Relaxed)));
         Arc::clone(sources.entry(source).or_insert_with(places))
     }
 

@@ -7,10 +7,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use atome_service::notify::notify;
 use atome_store::{Fault, HubError};
 
 use crate::hub::Hub;
-use crate::notify::notify;
 
 /// Words in the time after which the service manager loses patience: one may be late.
 const WORDS_A_TIMEOUT: u32 = 3;

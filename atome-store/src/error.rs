@@ -250,6 +250,14 @@ pub enum HubError {
     /// Only who is invited may register, and this invitation is none, was used, or is over.
     #[error("a registration needs an invitation that is still good")]
     NotInvited,
+    /// The account may not do this, or it makes no sense.
+    #[error("{message}")]
+    Refused {
+        /// The stable word.
+        code: Code,
+        /// What is wrong, for a person.
+        message: String,
+    },
     /// The disk or database failed.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -265,6 +273,7 @@ impl HubError {
             Self::NoSuchAccount => Code::NotFound,
             Self::AccountDeleted => Code::AccountDeleted,
             Self::Closed | Self::NotInvited => Code::NotAllowed,
+            Self::Refused { code, .. } => *code,
             Self::Fault(fault) => fault.code(),
         }
     }

@@ -5,11 +5,12 @@
 
 use async_trait::async_trait;
 use atome_proto::account::DirectoryEntry;
-use atome_proto::commit::RawCommit;
+use atome_proto::commit::{Key, RawCommit};
 use atome_proto::digest::Buckets;
 use atome_proto::directory::DirectoryChange;
+use atome_proto::sharing::{Act, Grant, Policy, Right, Why};
 use atome_proto::sync::v1::Batch;
-use atome_proto::{AccountId, AtomeId, ReplicaId};
+use atome_proto::{AccountId, AtomeId, GrantId, ReplicaId};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -17,6 +18,7 @@ use crate::error::HubError;
 
 mod accounts;
 mod admit;
+mod census;
 #[cfg(test)]
 mod conformance;
 mod db;
@@ -25,11 +27,17 @@ mod directory;
 mod fanout;
 mod feed;
 mod invites;
+mod ledger;
 mod sessions;
+mod sharing;
 mod sqlite;
 mod states;
+mod views;
 
-pub use atome_engine::session::{Admitted, ChangedPage, FeedPosition, Identity, StatePage};
+pub use atome_engine::session::{
+    Admitted, ChangedPage, FeedPosition, GrantPage, Identity, StatePage,
+};
+pub use census::Census;
 pub use db::HubDb;
 pub use sqlite::SqliteHub;
 
@@ -155,6 +163,21 @@ pub struct SessionRecord {
     pub seen_at_ms: u64,
     /// When it ends unless it is used, in milliseconds since 1970.
     pub expires_at_ms: u64,
+}
+
+/// A question about the rights of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Whose rights.
+    pub actor: AccountId,
+    /// To do what.
+    pub right: Right,
+    /// With which particle, where it is about one.
+    pub key: Option<Key>,
+    /// Of which atome.
+    pub atome: AtomeId,
+    /// When, in milliseconds since 1970.
+    pub at_ms: u64,
 }
 
 /// From how many bytes on a state is sent in parts, one behind the other, each with some of its
@@ -325,6 +348,57 @@ pub trait HubStore: Send + Sync {
         max_bytes: usize,
     ) -> Result<ChangedPage, HubError>;
 
+    /// Carries out what time has brought to grants: those whose time has begun, those whose time is over.
+    /// Ask before anything else: what follows answers by what is settled.
+    async fn settle(&self, now_ms: u64) -> Result<(), HubError>;
+
+    /// Grants that an account has to do with, as it is told of them, by id, those after `after`: at least one
+    /// where there is one, then as many as fit. With the last ones come its policies.
+    async fn grants(
+        &self,
+        account: AccountId,
+        after: Option<GrantId>,
+        max_bytes: usize,
+    ) -> Result<GrantPage, HubError>;
+
+    /// One grant, as an account is told of it; `None` where it has nothing to do with it.
+    async fn grant(&self, account: AccountId, grant: GrantId) -> Result<Option<Grant>, HubError>;
+
+    /// What an account does with the requests of others.
+    async fn policies(&self, account: AccountId) -> Result<Vec<Policy>, HubError>;
+
+    /// Carries out an act of sharing of an online client: what a commit that holds it would do.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Refused`], with the reason.
+    async fn act(&self, account: AccountId, act: Act, now_ms: u64) -> Result<(), HubError>;
+
+    /// Why an account may do something, or may not.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Refused`] where the asker has nothing to do with the atome.
+    async fn why(&self, asker: AccountId, question: Question) -> Result<Why, HubError>;
+
+    /// Takes note that a replica is here.
+    async fn seen(
+        &self,
+        account: AccountId,
+        replica: ReplicaId,
+        now_ms: u64,
+    ) -> Result<(), HubError>;
+
+    /// Takes note that a replica has carried out every eviction up to a feed number, and tells those who
+    /// had shared.
+    async fn evicted(
+        &self,
+        account: AccountId,
+        replica: ReplicaId,
+        feed: u64,
+        now_ms: u64,
+    ) -> Result<(), HubError>;
+
     /// The feed number, and the digest of the state at it.
     async fn digest(&self, account: AccountId) -> Result<(u64, Buckets), HubError>;
 
@@ -339,6 +413,9 @@ pub trait HubStore: Send + Sync {
     /// Sees whether another process has written, such as a command of administration, and has everyone
     /// who waits look again.
     async fn look_outside(&self) -> Result<(), HubError>;
+
+    /// How much it keeps.
+    async fn census(&self, now_ms: u64) -> Result<Census, HubError>;
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 //! nothing is answered before it is durable.
 
 mod error;
+pub mod examine;
 pub mod hub;
 pub mod machine;
 mod pool;

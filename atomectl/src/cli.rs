@@ -7,6 +7,7 @@ mod data;
 mod directory;
 mod login;
 mod sessions;
+mod sharing;
 mod sync;
 mod time;
 
@@ -17,11 +18,12 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub(crate) use accounts::{Account, Accounts, NewAccount, NewPassword, Removal, Resolution};
 pub(crate) use atomes::{Atomes, Create, List, Place};
-pub(crate) use daemon::Daemon;
+pub(crate) use daemon::{Daemon, Doctor};
 pub(crate) use data::{Data, Export, Seed, Verify};
 pub(crate) use directory::Directory;
 pub(crate) use login::{Login, Logout};
 pub(crate) use sessions::{Revoke, Sessions};
+pub(crate) use sharing::{InboxAnswer, PolicyRule, Requests, Share, ShareMode, Sharing, WhyMay};
 pub(crate) use sync::{Mode, Refused, SetMode, Sync};
 pub(crate) use time::Time;
 
@@ -134,6 +136,8 @@ pub(crate) enum Command {
     Atomes(Atomes),
     #[command(flatten)]
     Time(Time),
+    #[command(flatten)]
+    Sharing(Sharing),
     #[command(subcommand, about = "See and steer how an account syncs with the hub")]
     Sync(Sync),
     #[command(flatten)]

@@ -4,9 +4,11 @@ mod accounts;
 mod atomes;
 mod daemon;
 mod directory;
+pub(crate) mod doctor;
 mod export;
 mod seed;
 mod sessions;
+mod sharing;
 mod sync;
 mod time;
 mod verify;
@@ -24,6 +26,7 @@ pub(crate) async fn perform(context: &mut Context, command: Command) -> Result<(
         Command::Directory(command) => directory::perform(context, command).await,
         Command::Atomes(command) => atomes::perform(context, command).await,
         Command::Time(command) => time::perform(context, command).await,
+        Command::Sharing(command) => sharing::perform(context, command).await,
         Command::Sync(command) => sync::perform(context, command).await,
         Command::Data(Data::Seed(seed)) => seed::perform(context, seed).await,
         Command::Data(Data::Verify(verify)) => verify::perform(context, verify).await,

@@ -45,21 +45,26 @@ impl Context {
         let client = Client::new(found.socket)
             .with_account(account)
             .with_timeout((!timeout.is_zero()).then_some(timeout));
-        let terminal = io::stdout().is_terminal();
-        let format = global.output.unwrap_or(if terminal {
-            Format::Table
-        } else {
-            Format::Jsonl
-        });
         let watched = io::stderr().is_terminal() && !global.no_progress && !global.quiet;
         Ok(Self {
             client,
-            out: Out::to_stdout(format, coloured(global.color, terminal)),
+            out: out_of(global),
             say,
             progress: Progress::new(watched),
             timeout,
         })
     }
+}
+
+/// Standard output in the format that is asked for.
+pub(crate) fn out_of(global: &Global) -> Out {
+    let terminal = io::stdout().is_terminal();
+    let format = global.output.unwrap_or(if terminal {
+        Format::Table
+    } else {
+        Format::Jsonl
+    });
+    Out::to_stdout(format, coloured(global.color, terminal))
 }
 
 /// How to speak on standard error.

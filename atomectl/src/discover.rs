@@ -2,6 +2,8 @@
 //!
 //! Source: design, section 5, "Runtime declaration".
 
+use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use atome_proto::runtime::RuntimeDeclaration;
@@ -36,11 +38,34 @@ impl Places {
     }
 }
 
-/// A socket, and what was noticed on the way to it.
+/// A socket, who named it, and what was noticed on the way to it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) socket: PathBuf,
+    pub(crate) by: By,
     pub(crate) notes: Vec<String>,
+}
+
+/// Who named a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// `--socket` or `ATOME_SOCKET`.
+    Said,
+    /// `atomectl.toml`.
+    Configured,
+    /// A daemon that is there.
+    Declared,
+}
+
+impl By {
+    /// The same for a person.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Said => "named by --socket or ATOME_SOCKET",
+            Self::Configured => "named by atomectl.toml",
+            Self::Declared => "declared by the daemon",
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -57,16 +82,18 @@ struct Configuration {
 pub(crate) fn find_socket(said: Option<PathBuf>, places: &Places) -> Result<Found, Problem> {
     let mut notes = Vec::new();
     let said = said.filter(|path| !path.as_os_str().is_empty());
-    let configured = match (&said, &places.configuration) {
-        (None, Some(path)) => configured(path)?,
-        _ => None,
-    };
-    if let Some(socket) = said.or(configured) {
-        return Ok(Found { socket, notes });
+    let found = |socket, by, notes| Ok(Found { socket, by, notes });
+    if let Some(socket) = said {
+        return found(socket, By::Said, notes);
+    }
+    if let Some(path) = &places.configuration
+        && let Some(socket) = configured(path)?
+    {
+        return found(socket, By::Configured, notes);
     }
     for path in &places.declarations {
         match declared(path) {
-            Ok(Some(socket)) => return Ok(Found { socket, notes }),
+            Ok(Some(socket)) => return found(socket, By::Declared, notes),
             Ok(None) => {}
             Err(why) => notes.push(why),
         }
@@ -89,8 +116,13 @@ fn nothing_found(notes: &[String], places: &Places) -> Problem {
         .map_or_else(String::new, |path| {
             format!(", or as socket = \"…\" in {}", path.display())
         });
+    let start = if notes.is_empty() {
+        "start atomed"
+    } else {
+        "start atomed again: it replaces what was left over"
+    };
     Problem::new(Code::NoDaemon, message).hint(format!(
-        "start atomed, or name its socket with --socket or ATOME_SOCKET{configuration}"
+        "{start}, or name its socket with --socket or ATOME_SOCKET{configuration}"
     ))
 }
 
@@ -130,12 +162,30 @@ fn declared(path: &Path) -> Result<Option<PathBuf>, String> {
             path.display()
         ));
     }
-    declaration
+    let socket = declaration
         .local_endpoint
         .as_deref()
         .and_then(|endpoint| endpoint.strip_prefix("unix://"))
-        .map(|socket| Some(PathBuf::from(socket)))
-        .ok_or_else(|| format!("{} declares no Unix socket", path.display()))
+        .map(PathBuf::from)
+        .ok_or_else(|| format!("{} declares no Unix socket", path.display()))?;
+    if is_abandoned(&socket) {
+        // The number of a process comes again, after a restart of the machine above all.
+        return Err(format!(
+            "{} is left over from a daemon that is gone: nobody listens on {}{}",
+            path.display(),
+            socket.display(),
+            declaration.pid.map_or_else(String::new, |pid| format!(
+                "; process {pid} is another program by now, or lost its socket"
+            ))
+        ));
+    }
+    Ok(Some(socket))
+}
+
+/// Whether a socket is gone, or nobody listens on it any more. Whoever may not open it cannot tell.
+fn is_abandoned(socket: &Path) -> bool {
+    let gone = [ErrorKind::NotFound, ErrorKind::ConnectionRefused];
+    UnixStream::connect(socket).is_err_and(|error| gone.contains(&error.kind()))
 }
 
 /// Whether a process is there, be it another user's.
@@ -149,6 +199,7 @@ fn is_alive(pid: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::net::UnixListener;
     use tempfile::TempDir;
 
     /// Above the greatest process number that Linux gives.
@@ -183,6 +234,15 @@ mod tests {
             );
         }
 
+        /// A declaration of this process, with a socket that is listened on.
+        fn declare_live(&self, name: &str) -> (UnixListener, String) {
+            let path = self.folder.path().join(format!("{name}.sock"));
+            let listener = UnixListener::bind(&path).unwrap();
+            let path = path.to_str().unwrap().to_owned();
+            self.declare(name, std::process::id(), &format!("unix://{path}"));
+            (listener, path)
+        }
+
         fn find(&self) -> Result<Found, Problem> {
             find_socket(None, &self.places)
         }
@@ -195,8 +255,8 @@ mod tests {
     #[test]
     fn what_is_said_comes_first_then_the_configuration_then_a_declaration() {
         let world = world();
-        world.declare("1.json", std::process::id(), "unix:///declared");
-        assert_eq!(socket(world.find()), "/declared");
+        let (_listener, declared) = world.declare_live("1.json");
+        assert_eq!(socket(world.find()), declared);
         world.write("atomectl.toml", "socket = \"/configured\"");
         assert_eq!(socket(world.find()), "/configured");
         let said = find_socket(Some("/said".into()), &world.places);
@@ -216,10 +276,32 @@ mod tests {
                 .detail
                 .contains("a daemon that is gone (process 8388608)")
         );
-        world.declare("2.json", std::process::id(), "unix:///alive");
+        let hint = problem.hint.unwrap();
+        assert!(hint.starts_with("start atomed again"), "{hint}");
+        let (_listener, alive) = world.declare_live("2.json");
         let found = world.find().unwrap();
-        assert_eq!(found.socket, Path::new("/alive"));
-        assert_eq!(found.notes.len(), 1);
+        assert_eq!(found.socket, Path::new(&alive));
+        assert_eq!((found.by, found.notes.len()), (By::Declared, 1));
+    }
+
+    #[test]
+    fn a_declaration_whose_process_number_is_anothers_now_is_stale() {
+        let world = world();
+        world.declare("1.json", std::process::id(), "unix:///no/such/socket");
+        let detail = world.find().unwrap_err().detail;
+        assert!(
+            detail.contains("nobody listens on /no/such/socket"),
+            "{detail}"
+        );
+        assert!(detail.contains("is another program by now"), "{detail}");
+        // A daemon that was killed leaves its socket too.
+        let (listener, socket) = world.declare_live("1.json");
+        drop(listener);
+        let detail = world.find().unwrap_err().detail;
+        assert!(
+            detail.contains(&format!("nobody listens on {socket}")),
+            "{detail}"
+        );
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl Exit {
         (Self::Done, "done"),
         (
             Self::No,
-            "the answer is no: verify found differences, two digests differ, a proof failed",
+            "the answer is no: verify found differences, two digests differ, a proof failed, doctor found an error",
         ),
         (
             Self::Usage,

@@ -71,7 +71,7 @@ impl Fault {
     }
 }
 
-fn hint_of(error: &ClientError) -> &'static str {
+pub(crate) fn hint_of(error: &ClientError) -> &'static str {
     match error {
         ClientError::NoDaemon { why, .. } => match why {
             Why::Missing => "start atomed, or name its socket with --socket or ATOME_SOCKET",

@@ -8,7 +8,7 @@ use atome_proto::{Code, Problem};
 use clap::{ColorChoice, FromArgMatches as _};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::cli::{Cli, command};
+use crate::cli::{Cli, Command, Daemon, command};
 use crate::cmd;
 use crate::context::{Context, say_of};
 use crate::exit::Exit;
@@ -109,6 +109,12 @@ fn perform(cli: Cli) -> Exit {
     let done = runtime().and_then(|runtime| {
         runtime.spawn(leave_on_interrupt());
         runtime.block_on(async {
+            // The doctor goes on where there is no daemon to be asked.
+            if let Command::Daemon(Daemon::Doctor(doctor)) = &cli.command
+                && !doctor.prove_direction
+            {
+                return cmd::doctor::perform(&cli.global, doctor).await;
+            }
             let mut context = Context::new(&cli.global)?;
             let done = cmd::perform(&mut context, cli.command).await;
             let flushed = context.out.flush();

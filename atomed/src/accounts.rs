@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use atome_proto::runtime::RuntimeDeclaration;
 use atome_proto::{AccountId, Code, Problem};
+use atome_service::metrics::Histogram;
 use atome_store::machine::MachineAccount;
 use atome_store::{
     Durability, MachineDb, MachineStore, MachineView, OpenError, ReplicaStore, StoreError,
@@ -16,7 +17,7 @@ use atome_store::{
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use crate::config::{self, AccessRule, Config, DirectoryMode};
+use crate::config::{self, Config, DirectoryMode};
 use crate::hashing::Hashing;
 use crate::hub_client::HubClient;
 use crate::secrets::{SecretError, Secrets, private_folder};
@@ -30,14 +31,17 @@ use crate::{clock, random};
 
 mod create;
 mod directory;
+mod figures;
 mod guesses;
 mod health;
+mod inspect;
 mod join;
 mod keeper;
 mod login;
 mod logout;
 mod password;
 mod registrar;
+mod reload;
 mod removal;
 mod resolve;
 mod revocations;
@@ -48,7 +52,9 @@ mod token;
 mod tokens;
 
 pub use directory::Wanted;
+pub use figures::{Figures, StoreSize};
 pub use registrar::Registration;
+pub use reload::ReloadError;
 pub use select::Selected;
 
 /// Why the accounts cannot be opened.
@@ -82,6 +88,8 @@ pub struct Account {
     pub sync: Option<Handle>,
     /// Where its registration at the hub stands.
     pub registration: watch::Sender<Registration>,
+    /// How long its writes take, from the asking to the durable answer.
+    pub writes: Arc<Histogram>,
 }
 
 /// An account of this machine, open or not.
@@ -90,6 +98,15 @@ enum Slot {
     Open(Account),
     /// Its store does not open; the rest of the daemon works.
     Broken(Problem),
+}
+
+impl Slot {
+    fn open(&self) -> Option<Account> {
+        match self {
+            Self::Open(account) => Some(account.clone()),
+            Self::Broken(_) => None,
+        }
+    }
 }
 
 /// All accounts of this machine; a clone shares them.
@@ -102,10 +119,9 @@ struct Inner {
     hashing: Hashing,
     tried: guesses::Tried,
     hub: Option<HubClient>,
-    directory: DirectoryMode,
+    /// What was configured last.
+    config: RwLock<Arc<Config>>,
     news: Arc<News>,
-    access: Vec<AccessRule>,
-    device: String,
     durability: Durability,
     state_dir: PathBuf,
     declaration: RuntimeDeclaration,
@@ -146,10 +162,8 @@ impl Accounts {
             hashing: Hashing::default(),
             tried: guesses::Tried::default(),
             hub,
-            directory: config.directory,
+            config: RwLock::new(Arc::new(config.clone())),
             news: Arc::default(),
-            access: config.access.clone(),
-            device: config.device.clone(),
             durability,
             state_dir: config.state_dir.clone(),
             declaration,
@@ -232,32 +246,37 @@ impl Accounts {
                 .await
                 .map_err(|_| stopping())?
                 .map_err(|error| open_problem(&error))?;
-        let sync = match &inner.hub {
-            None => None,
-            Some(hub) => {
-                let (handle, run) = driver(Parts {
-                    account: id,
-                    store: store.clone(),
-                    dialer: hub.dialer().clone(),
-                    secrets: inner.secrets.clone(),
-                    declaration: inner.declaration.clone(),
-                    news: Arc::clone(&inner.news),
-                    hears_directory: inner.directory == DirectoryMode::All,
-                    stop: inner.stop.clone(),
-                })
-                .await?;
-                self.tasks().spawn(run);
-                Some(handle)
-            }
-        };
+        let sync = self.drive(id, &store).await?;
         let account = Account {
             id,
             store,
             sync,
             registration: watch::Sender::new(Registration::of(row)),
+            writes: Arc::default(),
         };
         self.slots().insert(id, Slot::Open(account.clone()));
         Ok(account)
+    }
+
+    /// Starts the driver of an account; there is none in full offline mode.
+    async fn drive(&self, id: AccountId, store: &ReplicaStore) -> Result<Option<Handle>, Problem> {
+        let inner = &self.0;
+        let Some(hub) = &inner.hub else {
+            return Ok(None);
+        };
+        let (handle, run) = driver(Parts {
+            account: id,
+            store: store.clone(),
+            dialer: hub.dialer().clone(),
+            secrets: inner.secrets.clone(),
+            declaration: inner.declaration.clone(),
+            news: Arc::clone(&inner.news),
+            hears_directory: self.config().directory == DirectoryMode::All,
+            stop: inner.stop.clone(),
+        })
+        .await?;
+        self.tasks().spawn(run);
+        Ok(Some(handle))
     }
 
     /// Waits until drivers have said goodbye and stores are closed; the order to stop must be given.

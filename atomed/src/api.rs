@@ -5,7 +5,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use atome_proto::runtime::RuntimeDeclaration;
 use http::{Request, Response};
@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::accounts::Accounts;
+use crate::doctor::Doctor;
 use crate::stop::Stop;
 
 mod accounts;
@@ -35,6 +36,7 @@ mod reference;
 mod reply;
 mod route;
 mod seed;
+mod sharing;
 mod status;
 mod sync;
 mod tree;
@@ -62,10 +64,10 @@ struct Shared {
     accounts: Accounts,
     declaration: RuntimeDeclaration,
     bodies: body::BodyBudget,
-    /// What the configuration gives a person to know, since the start.
-    standing: Vec<atome_proto::local::v1::Finding>,
+    doctor: Doctor,
     /// The TCP ports that the daemon may connect to.
     ports: Vec<u16>,
+    started: Instant,
     stop: Stop,
 }
 
@@ -75,7 +77,7 @@ impl Api {
     pub fn new(
         accounts: Accounts,
         declaration: RuntimeDeclaration,
-        standing: Vec<atome_proto::local::v1::Finding>,
+        doctor: Doctor,
         ports: Vec<u16>,
         stop: Stop,
     ) -> Self {
@@ -83,8 +85,9 @@ impl Api {
             accounts,
             declaration,
             bodies: body::BodyBudget::default(),
-            standing,
+            doctor,
             ports,
+            started: Instant::now(),
             stop,
         }))
     }

@@ -25,6 +25,7 @@ Examples:
   atomed --config ./atomed.toml
 
 Every key can be overridden by the environment: ATOMED_REMOTE__ENDPOINT is [remote] endpoint.
+SIGHUP, or systemctl reload, has a daemon that runs read its configuration again.
 Exit codes: 0 stopped as told, 1 could not start, 78 the configuration is wrong.";
 
 /// The command line, for what is made from it.

@@ -14,9 +14,13 @@ pub mod endpoint;
 mod fault;
 mod location;
 mod proxy;
+mod reload;
 mod settings;
+mod system;
 
 pub use atome_sandbox::Mode as Sandbox;
+pub use atome_service::log::Format as LogFormat;
+use atome_service::log::Levels;
 pub use endpoint::Endpoint;
 pub use fault::{Fault, Faults, Place};
 pub use location::Environment;
@@ -38,15 +42,6 @@ pub enum SecretStore {
     File,
     /// In the keyring of the user's session.
     Keyring,
-}
-
-/// How the log is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One line of text an event.
-    Text,
-    /// One JSON object an event.
-    Json,
 }
 
 /// A Unix user that is tied to an account for good.
@@ -106,8 +101,8 @@ pub struct Config {
     pub durability: Durability,
     /// Where hub tokens are kept.
     pub secrets: SecretStore,
-    /// Which events are logged, in the words of `RUST_LOG`.
-    pub log_level: String,
+    /// Which events are logged.
+    pub log_level: Levels,
     /// How they are written.
     pub log_format: LogFormat,
     /// systemd's runtime directory, where the declaration is written if it is set.

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use atome_proto::local::v1::{Finding, Severity};
+use atome_proto::local::v1::{Finding, FindingCode, Severity};
 use atome_proto::runtime::{Profile, RuntimeDeclaration};
 use atome_proto::time::to_rfc3339;
 use atome_sandbox::{Cage, Entered, SandboxError};
@@ -17,6 +17,8 @@ use crate::api::Api;
 use crate::clock;
 use crate::config::{Config, Durability, Sandbox};
 use crate::declaration::declare;
+use crate::doctor::Doctor;
+use crate::reload::Reload;
 use crate::sandbox;
 use crate::secrets::private_folder;
 use crate::socket::{Listening, SocketError};
@@ -49,13 +51,15 @@ pub enum DaemonError {
     Declaration(io::Error),
 }
 
-/// What a daemon has from before its first thread.
+/// What a daemon has from before it runs.
 #[derive(Debug)]
 pub struct Start {
     /// Its sandbox, not yet sealed.
     pub entered: Entered,
     /// The socket that systemd handed in, if it did.
     pub handed_in: Option<UnixListener>,
+    /// What it needs to read its configuration again.
+    pub reload: Option<Reload>,
 }
 
 impl Start {
@@ -65,6 +69,7 @@ impl Start {
         Self {
             entered: Entered::off(),
             handed_in: None,
+            reload: None,
         }
     }
 }
@@ -100,11 +105,14 @@ pub async fn run(
     let api = Api::new(
         accounts.clone(),
         declaration,
-        standing,
+        Doctor::new(standing),
         sandbox::ports(&config),
         stop.clone(),
     );
     tracing::info!(socket = %listening.path.display(), "ready");
+    if let Some(reload) = start.reload {
+        reload.start(accounts.clone(), stop.clone());
+    }
     ready();
     watchdog::start(accounts.clone(), stop.clone());
     api.serve(&listening.listener).await;
@@ -149,55 +157,31 @@ fn announce(config: &Config) {
 fn log(finding: &Finding) {
     match finding.severity {
         Severity::Error | Severity::Warning => {
-            tracing::warn!(code = finding.code, "{}", finding.message);
+            tracing::warn!(code = finding.code.as_str(), "{}", finding.message);
         }
-        Severity::Info => tracing::info!(code = finding.code, "{}", finding.message),
+        Severity::Info | Severity::Ok => {
+            tracing::info!(code = finding.code.as_str(), "{}", finding.message)
+        }
     }
 }
 
 /// What the configuration gives a person to know for as long as the daemon runs.
 fn standing(config: &Config, cage: &Cage) -> Vec<Finding> {
     let since = to_rfc3339(clock::wall_ms());
-    let finding = |code: &str, severity, message: &str, remedy: &str| Finding {
-        code: code.to_owned(),
-        severity,
-        account: None,
-        since: since.clone(),
-        message: message.to_owned(),
-        remedy: remedy.to_owned(),
-    };
+    let finding = |code| Finding::new(code).since(since.clone());
     let mut found = Vec::new();
     if config.profile == Profile::Development {
-        found.push(finding(
-            "development-profile",
-            Severity::Warning,
-            "the development profile is on: plain connections and a hub on this machine are allowed",
-            "set profile = \"production\" wherever real data is",
-        ));
+        found.push(finding(FindingCode::DevelopmentProfile));
     }
     if cage.mode == Sandbox::Off {
-        found.push(finding(
-            "sandbox-off",
-            Severity::Info,
-            "the kernel is asked to enforce nothing",
-            "set sandbox = \"best-effort\"",
-        ));
+        found.push(finding(FindingCode::SandboxOff));
     } else if !cage.lacks.is_empty() {
         let (lacks, why) = (cage.lacks.join(", "), cage.why.join(", "));
-        found.push(finding(
-            "sandbox-partial",
-            Severity::Warning,
-            &format!("the kernel does not enforce {lacks}: {why}"),
-            "run Linux 6.12 or later with Landlock enabled, or set sandbox = \"off\" to accept it",
-        ));
+        let message = format!("The kernel does not enforce {lacks}: {why}.");
+        found.push(finding(FindingCode::SandboxPartial).message(message));
     }
     if config.durability == Durability::Normal {
-        found.push(finding(
-            "durability-normal",
-            Severity::Info,
-            "a power cut may take the last moments of acknowledged writes",
-            "set durability = \"full\" to have each write on the disk before it is acknowledged",
-        ));
+        found.push(finding(FindingCode::DurabilityNormal));
     }
     found
 }

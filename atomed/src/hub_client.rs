@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use atome_proto::account::{
-    ChangePassword, DeleteAccount, DirectoryEntry, Login, Me, Register, Secret, Session, Sessions,
-    SessionsClosed,
+    ChangePassword, DeleteAccount, DirectoryEntry, Login, Me, Register, Secret, Server, Session,
+    Sessions, SessionsClosed,
 };
 use atome_proto::directory::{DirectoryChanges, DirectoryPage};
 use atome_proto::{Code, Problem};
@@ -51,6 +51,15 @@ impl HubClient {
     #[must_use]
     pub fn dialer(&self) -> &Dialer {
         &self.dialer
+    }
+
+    /// What the hub says of itself to anyone.
+    ///
+    /// # Errors
+    ///
+    /// The hub's problem, or [`Code::HubUnreachable`].
+    pub async fn server(&self, limit: Duration) -> Result<Server, Problem> {
+        self.document(Ask::get("server"), limit).await
     }
 
     /// Registers an account; repeating it is safe.

@@ -4,14 +4,15 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use atome_proto::runtime::RuntimeDeclaration;
+use atome_service::log::Log;
+use atome_service::notify::notify;
 use atomed::cli::Arguments;
-use atomed::config::{Config, Environment, LogFormat};
+use atomed::config::{Config, Environment};
 use atomed::daemon::{self, Start};
+use atomed::reload::Reload;
 use atomed::stop::{Stop, on_signals};
 use atomed::{sandbox, socket};
 use clap::Parser;
-use sd_notify::NotifyState;
-use tracing_subscriber::EnvFilter;
 
 /// The exit code of a wrong configuration. Source: `EX_CONFIG` of sysexits.h, which systemd names.
 const EXIT_CONFIG: u8 = 78;
@@ -25,7 +26,8 @@ fn main() -> ExitCode {
         complain(&error);
     }
     let arguments = Arguments::parse();
-    let config = match Config::load(arguments.config.as_deref(), &Environment::of_process()) {
+    let environment = Environment::of_process();
+    let config = match Config::load(arguments.config.as_deref(), &environment) {
         Ok(config) => config,
         Err(faults) => {
             complain(&faults);
@@ -42,8 +44,9 @@ fn main() -> ExitCode {
     if arguments.check_config {
         return say("the configuration is right");
     }
-    set_up_log(&config);
-    match run(config) {
+    let log = Log::start(config.log_format, &config.log_level);
+    let reload = || Reload::prepare(arguments.config, environment, log);
+    match run(config, reload) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "not started");
@@ -53,11 +56,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
+fn run(
+    config: Config,
+    reload: impl FnOnce() -> io::Result<Reload>,
+) -> Result<(), Box<dyn std::error::Error>> {
     // Before any thread: what the kernel takes from this one, it takes from all that come after.
     let handed_in = socket::handed_in()?;
     let entered = sandbox::enter(&config, handed_in.as_ref())?;
-    let start = Start { entered, handed_in };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .enable_all()
@@ -65,38 +70,24 @@ fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     let done = runtime.block_on(async {
         let stop = Stop::default();
         on_signals(&stop)?;
+        let start = Start {
+            entered,
+            handed_in,
+            reload: Some(reload()?),
+        };
         tokio::spawn({
             let stop = stop.clone();
             async move {
                 stop.ordered().await;
-                notify(NotifyState::Stopping);
+                notify("STOPPING=1");
             }
         });
-        daemon::run(config, start, stop, || notify(NotifyState::Ready)).await?;
+        daemon::run(config, start, stop, || notify("READY=1")).await?;
         Ok(())
     });
     // A password that is being hashed must not hold up the end.
     runtime.shutdown_background();
     done
-}
-
-/// Tells systemd, where it asked to be told.
-fn notify(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(false, &[state]) {
-        tracing::warn!(%error, "the service manager was not told");
-    }
-}
-
-fn set_up_log(config: &Config) {
-    // The level was checked with the configuration.
-    let filter = EnvFilter::try_new(&config.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
-    match config.log_format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
 }
 
 fn say(text: &str) -> ExitCode {

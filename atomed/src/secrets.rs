@@ -23,6 +23,9 @@ pub use keyring::KeyringError;
 /// Above what a word and a UUID take; far below what a file's name may have.
 const NAME_LEN_MAX: usize = 64;
 
+/// A name under which nothing is ever kept.
+const NAME_OF_NONE: &str = "none";
+
 /// A secret that could not be read, kept or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
@@ -118,6 +121,18 @@ impl Secrets {
         match &self.store {
             Store::Files(files) => files.token(name),
             Store::Keyring(keyring) => keyring.token(name),
+        }
+    }
+
+    /// Makes sure that the store still works; nothing in it is read or changed.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError`], where it does not.
+    pub fn answer(&self) -> Result<(), SecretError> {
+        match &self.store {
+            Store::Files(files) => files.answer(),
+            Store::Keyring(keyring) => keyring.token(NAME_OF_NONE).map(drop),
         }
     }
 

@@ -36,7 +36,7 @@ impl Stop {
     }
 }
 
-/// Orders a stop at SIGTERM or SIGINT. SIGHUP is noted: nothing can be reloaded yet.
+/// Orders a stop at SIGTERM or SIGINT.
 ///
 /// # Errors
 ///
@@ -45,22 +45,14 @@ pub fn on_signals(stop: &Stop) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut term = signal(SignalKind::terminate())?;
     let mut int = signal(SignalKind::interrupt())?;
-    let mut hup = signal(SignalKind::hangup())?;
     let stop = stop.clone();
     tokio::spawn(async move {
-        loop {
-            let name = tokio::select! {
-                _ = term.recv() => "SIGTERM",
-                _ = int.recv() => "SIGINT",
-                _ = hup.recv() => {
-                    tracing::warn!("SIGHUP: nothing is reloaded; restart to read the configuration");
-                    continue;
-                }
-            };
-            tracing::info!(signal = name, "stopping");
-            stop.order();
-            break;
-        }
+        let name = tokio::select! {
+            _ = term.recv() => "SIGTERM",
+            _ = int.recv() => "SIGINT",
+        };
+        tracing::info!(signal = name, "stopping");
+        stop.order();
     });
     Ok(())
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use sd_notify::NotifyState;
+use atome_service::notify::notify;
 
 use crate::accounts::Accounts;
 use crate::stop::Stop;
@@ -41,9 +41,7 @@ async fn speak<F: Future<Output = bool>>(period: Duration, ask: impl Fn() -> F, 
 }
 
 fn say_alive() {
-    if let Err(error) = sd_notify::notify(false, &[NotifyState::Watchdog]) {
-        tracing::warn!(%error, "the service manager was not told that the daemon is alive");
-    }
+    notify("WATCHDOG=1");
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The configuration: what is taken, what is refused, and how the refusal reads.
+//! The configuration: what is taken and what is refused; how refusals read is in `wrong_config.rs`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -97,111 +97,8 @@ fn the_environment_and_systemd_win() {
     assert_eq!(handed_in.socket, None);
 }
 
-/// Texts, and parts of what is told about them.
-const WRONG: &[(&str, &[&str])] = &[
-    (
-        "profil = \"x\"",
-        &[":1: profil: this key is not known", "the keys are profile"],
-    ),
-    (
-        "socket = \"/x\"",
-        &[":1: socket: ", "local.socket was probably meant"],
-    ),
-    (
-        "profile = 1",
-        &[
-            ":1: profile: a text in quotes was expected",
-            "profile = \"…\"",
-        ],
-    ),
-    (
-        "profile = \"prod\"",
-        &[":1: profile: 'prod'", "\"production\", \"development\""],
-    ),
-    (
-        "\n\nsandbox = \"strict\"",
-        &[":3: sandbox: ", "\"required\", \"best-effort\", \"off\""],
-    ),
-    (
-        "[secrets]\nstore = \"vault\"",
-        &[":2: secrets.store: 'vault'", "\"file\", \"keyring\""],
-    ),
-    (
-        "durability = \"fast\"",
-        &["durability: 'fast'", "\"full\", \"normal\""],
-    ),
-    ("device = \"\"", &["device: ", "1 to 64"]),
-    (
-        "log = \"debug\"",
-        &[":1: log: a group was expected", "[log]"],
-    ),
-    ("[log]\nlevel = \"no such=level=x\"", &[":2: log.level: "]),
-    ("[log]\nformat = \"xml\"", &["\"text\", \"json\""]),
-    ("state_dir = \"here\"", &["'here' is not an absolute path"]),
-    ("x = ", &[":1: this is not TOML"]),
-    (
-        "profile = \"production\"\nprofile = \"production\"",
-        &[":2: this is not TOML"],
-    ),
-    (
-        "[remote]\nca_file = \"/x\"",
-        &["remote.ca_file: there is no hub"],
-    ),
-    (
-        "[remote]\nendpoint = \"ws://hub.example.org\"",
-        &[":2: remote.endpoint: ws://"],
-    ),
-    (
-        "[remote]\nendpoint = \"hub.example.org\"",
-        &["write wss://"],
-    ),
-    (
-        "[remote]\nendpoint = \"https://hub.example.org\"",
-        &["'https://'", "write wss://"],
-    ),
-    (
-        "[remote]\nendpoint = \"wss://hub.example.org/ws/sync\"",
-        &["write only scheme, host"],
-    ),
-    (
-        "[remote]\nendpoint = \"wss://hub.example.org\"\nca_file = \"/none.pem\"",
-        &["/none.pem"],
-    ),
-    (
-        "access = \"root\"",
-        &[":1: access: a list of entries was expected", "[[access]]"],
-    ),
-    (
-        "[[access]]\nunix_user = \"root\"",
-        &["access: half of the entry is missing"],
-    ),
-    (
-        "[[access]]\nuser = \"root\"\naccount = \"a\"",
-        &[":2: access.user: this key"],
-    ),
-    (
-        "[[access]]\nunix_user = \"no-such-user-here\"\naccount = \"a\"",
-        &[":2: access.unix_user: there is no Unix user"],
-    ),
-    (
-        "[[access]]\nunix_user = 0\naccount = \"a\"\n[[access]]\nunix_user = \"0\"\naccount = \"a\"",
-        &["twice"],
-    ),
-];
-
 #[test]
-fn what_is_wrong_is_told_with_its_place_and_remedy() {
-    for (text, expected) in WRONG {
-        let told = faults(text, &[]);
-        for part in *expected {
-            assert!(told.contains(part), "{text:?} is told as:\n{told}");
-        }
-    }
-    let told = faults(
-        LEAST,
-        &[("ATOMED_REMOTE_ENDPOINT", "wss://hub.example.org")],
-    );
-    assert!(told.contains("$ATOMED_REMOTE_ENDPOINT: "), "{told}");
+fn a_socket_with_a_long_path_is_refused() {
     let long = format!("[local]\nsocket = \"/{}\"", "s".repeat(120));
     assert!(faults(&long, &[]).contains("at most 107 bytes"));
 }

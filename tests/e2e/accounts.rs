@@ -81,7 +81,11 @@ fn the_right_password_makes_two_accounts_one() {
     let world = World::new();
     let (hub, first, mut second) = in_conflict(&world, PASSWORD);
     login(&second, NAME, PASSWORD, 0);
-    assert_eq!(state(&second), "syncing", "it is the hub's account now");
+    let now = state(&second);
+    assert!(
+        now == "syncing" || now == "synced",
+        "it is the hub's account now: {now}"
+    );
     wait(&second);
     wait(&first);
     assert_eq!(export(&first), export(&second));

@@ -4,13 +4,15 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use atome_tests::process::Running;
-use atome_tests::{Confinement, Ctl, Machine, Unit, binaries};
+use atome_tests::{Confinement, Ctl, Hub, Machine, Unit, binaries, listening};
 
+use crate::cage;
 use crate::world::{Must, NAME, PASSWORD, World, is_missing};
 
 const NEEDED: &[&str] = &["bwrap", "systemd-analyze", "cc"];
@@ -49,21 +51,57 @@ fn the_daemon_takes_the_socket_that_systemd_hands_in() {
     }
 }
 
+#[test]
+fn the_hub_serves_on_its_handed_in_socket_as_its_unit_restricts_it() {
+    if is_missing(NEEDED) {
+        return;
+    }
+    let world = World::new();
+    let hub = Hub::prepare(&world.binaries, &world.path("hub")).must();
+    let listener = TcpListener::bind(hub.address()).must();
+    let unit = binaries::workspace_root().join("systemd/atome-server.service");
+    let unit = Unit::read(&unit).must();
+    let running = start(
+        &unit,
+        (&world.binaries.atome_server(), "atome-server"),
+        &hub.config(),
+        Some(listener.into()),
+    );
+    let [a, b] = ["a", "b"].map(|name| world.machine(name, Some(&hub)));
+    cage::main_job(&a, &b);
+    let pid = pid_in(&hub.state_dir().join("atome-server.json"));
+    is_restricted(pid);
+    // The socket is of the network outside: in the hub's own there is none.
+    assert_eq!(listening::all_tcp_listeners(pid), 0);
+    assert!(running.stop_from(pid).must().success());
+}
+
 /// Starts a machine's daemon under the restrictions of `unit`; its folder is all that it may write.
 fn start_daemon(world: &World, machine: &Machine, unit: &str, socket: Option<OwnedFd>) -> Running {
     let unit = binaries::workspace_root().join("systemd").join(unit);
     let unit = Unit::read(&unit).must();
-    let config = machine.config();
+    let program = world.binaries.atomed();
+    start(&unit, (&program, "atomed"), &machine.config(), socket)
+}
+
+/// Starts a program, with its name, under the restrictions of `unit`; the folder of its configuration is all that
+/// it may write.
+fn start(
+    unit: &Unit,
+    (program, name): (&Path, &str),
+    config: &Path,
+    socket: Option<OwnedFd>,
+) -> Running {
     let folder = config.parent().unwrap();
-    let program = folder.join("program");
-    let confinement = Confinement::new(&unit, Path::new("/"))
+    let inside = folder.join("program");
+    let confinement = Confinement::new(unit, Path::new("/"))
         .writable(folder, folder)
-        .readable(&world.binaries.atomed(), &program)
+        .readable(program, &inside)
         .filtered(folder)
         .must();
-    let program: [OsString; 3] = [program.into(), "--config".into(), config.clone().into()];
+    let program: [OsString; 3] = [inside.into(), "--config".into(), config.into()];
     let (command, stdin) = confinement.command(&program, socket);
-    Running::start_with(command, stdin, folder, "atomed").must()
+    Running::start_with(command, stdin, folder, name).must()
 }
 
 /// An account, the sample, and all of it again.
@@ -77,9 +115,14 @@ fn main_job(ctl: &Ctl) {
 
 /// The process number that a daemon declares.
 fn declared_pid(machine: &Machine) -> u32 {
-    let text = fs::read_to_string(machine.socket().with_extension("json")).must();
-    let declared: serde_json::Value = serde_json::from_str(&text).must();
-    declared["pid"].as_u64().unwrap().try_into().must()
+    pid_in(&machine.socket().with_extension("json"))
+}
+
+/// The process number in what a running program says of itself.
+fn pid_in(file: &Path) -> u32 {
+    let text = fs::read_to_string(file).must();
+    let said: serde_json::Value = serde_json::from_str(&text).must();
+    said["pid"].as_u64().unwrap().try_into().must()
 }
 
 /// The kernel says that the process has no powers, can gain none, and that its calls are filtered.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use atome_tests::{Ctl, Hub, Machine, Reply};
+use serde_json::Value;
 
 use crate::world::{Must, PASSWORD, World, eventually, json, run, skipped, wait};
 
@@ -110,6 +111,10 @@ fn requests(account: &str) -> Vec<Request> {
         get("sessions"),
         get("directory"),
         get("directory/lookup?name=anna"),
+        get("grants"),
+        get("policies"),
+        get("why?actor=anna&right=read&atome=key:notes%2F1"),
+        post("acts", r#"{"publish":{"atome":"key:notes/1"}}"#),
         post("commits", r#"{"operations":[]}"#),
         post(
             "seed",
@@ -192,6 +197,7 @@ fn nobody_sees_what_is_not_theirs() {
     // Root administers, and reads nobody's data.
     let all = json(&shared.machine, &["account", "list"]);
     assert_eq!(all.as_array().unwrap().len(), 2, "{all}");
+    doctor_shows_each_its_own(&shared, &all);
     for request in requests("anna") {
         let answer = shared.raw(0, &request);
         let shows_account = request.1 == "/v1/accounts/anna";
@@ -205,6 +211,43 @@ fn nobody_sees_what_is_not_theirs() {
     kiosk_and_job(&world, &hub);
     let all = shared.must(ANNAS_USER, &["export"], b"");
     assert!(!all.contains("kiosk-12"), "{all}");
+}
+
+/// What doctor tells of accounts and of files, by who asks; `all` are the accounts.
+fn doctor_shows_each_its_own(shared: &Shared, all: &Value) {
+    let id = |name: &str| {
+        let account = all
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["name"] == name);
+        account.unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let (anna, bob) = (id("anna"), id("bob"));
+    for (uid, sees_anna, sees_bob) in [
+        (ANNAS_USER, true, false),
+        (BOBS_USER, false, true),
+        (STRANGER, false, false),
+        (0, true, true),
+    ] {
+        let found = shared.ask(uid, &["doctor", "-o", "jsonl"], b"").stdout;
+        let facts = shared.raw(uid, &("GET", "/v1/facts".to_owned(), ""));
+        assert!(
+            found.contains("hub-ok") && facts.contains("configuration"),
+            "{found}{facts}"
+        );
+        for told in [&found, &facts] {
+            assert_eq!(told.contains(&anna), sees_anna, "{uid}: {told}");
+            assert_eq!(told.contains(&bob), sees_bob, "{uid}: {told}");
+            assert!(
+                !told.contains(ANNAS) && !told.contains(BOBS),
+                "{uid}: {told}"
+            );
+        }
+        // Root runs this daemon, too.
+        let sees_machine = found.contains("machine.db") && found.contains("files-");
+        assert_eq!(sees_machine, uid == 0, "{uid}: {found}");
+    }
 }
 
 /// A kiosk tied by configuration and a CI job with a token, each with an account and a machine of its own.

@@ -169,8 +169,8 @@ fn a_credential_of_the_service_manager_needs_no_login_at_all() {
     kiosk.start().must();
     fails(&kiosk, &["list"], 4, "auth_required");
     hub.start().must();
-    eventually(|| (kiosk.ctl().ask(&["sync", "now"]).must().code == 0).then_some(()));
-    wait(&kiosk);
+    // Between the account and its session there is a moment.
+    eventually(|| (kiosk.ctl().ask(&["sync", "wait"]).must().code == 0).then_some(()));
     run(&kiosk, &["get", "key:tasks/1"]);
     // The configuration's tie is for good.
     fails(&kiosk, &["logout"], 4, "not_allowed");

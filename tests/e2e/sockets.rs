@@ -92,7 +92,7 @@ fn junk_on_the_socket_harms_nobody() {
 }
 
 /// Says something and hears what comes until the daemon closes; `hang_up` says that no more will come.
-fn say(socket: &Path, bytes: &[u8], hang_up: bool) -> String {
+pub(crate) fn say(socket: &Path, bytes: &[u8], hang_up: bool) -> String {
     let mut stream = UnixStream::connect(socket).must();
     stream
         .set_read_timeout(Some(Duration::from_secs(20)))

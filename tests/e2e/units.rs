@@ -38,6 +38,25 @@ fn systemd_finds_nothing_wrong_with_the_units() {
     assert_ne!(reply.stderr, "", "a broken unit was not found");
 }
 
+/// The socket for figures is the operator's to make, for only they know the address.
+#[test]
+fn the_unit_that_the_documentation_shows_is_right() {
+    if is_missing(&["systemd-analyze"]) {
+        return;
+    }
+    let world = World::new();
+    let text = fs::read_to_string(workspace_root().join("docs/operation.md")).must();
+    let (_, unit) = text.split_once("```ini\n").unwrap();
+    let (unit, _) = unit.split_once("```").unwrap();
+    // It names the service, which lies beside it.
+    installed(&world);
+    let path = world.path("units/atome-server-metrics.socket");
+    fs::write(&path, unit).must();
+    let reply = analyze(&world, &path, &["verify", "--man=no"]);
+    let reply = reply.expect_code(0).must();
+    assert_eq!(reply.stderr, "");
+}
+
 /// A socket unit starts nothing, so there is nothing to restrict.
 #[test]
 fn services_are_exposed_little() {

@@ -198,7 +198,7 @@ fn shared() -> Vec<Case> {
         entries: vec![
             Entry::State(RawState::encode(&state()).unwrap()),
             Entry::Evict(vec![state().atome]),
-            Entry::Grant(Box::new(grant.clone())),
+            Entry::Grant(Box::new(grant)),
             Entry::Policy(policy.clone()),
             Entry::Nothing,
         ],

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use atome_engine::clock::Now;
-use atome_engine::session::{Effect, GrantPage, Identity, Input, Session};
+use atome_engine::session::{Effect, Identity, Input, Session};
 use atome_proto::account::{DirectoryEntry, Visibility};
 use atome_proto::limit::{FRAME_ENTRIES_MAX, FRAME_LEN_TARGET};
 use atome_proto::{AccountId, ReplicaId};
@@ -123,13 +123,17 @@ impl Hub {
                 let (feed, buckets) = self.db.digest(account).expect("a digest");
                 Input::Digest { feed, buckets }
             }
-            // Nothing is shared yet.
-            Effect::ReadGrants { .. } => Input::Grants(GrantPage {
-                grants: vec![],
-                policies: vec![],
-                last: None,
-            }),
-            Effect::Evicted { .. } => Input::Tick,
+            Effect::ReadGrants { after } => Input::Grants(
+                self.db
+                    .grants(account, after, self.frame_len)
+                    .expect("a page"),
+            ),
+            Effect::Evicted { replica, feed } => {
+                self.db
+                    .evicted(account, replica, feed, wall_ms)
+                    .expect("taken note of");
+                Input::Tick
+            }
             Effect::Send(_) | Effect::Close => unreachable!("the world sees to these"),
         };
         side.answers.push_back(answer);

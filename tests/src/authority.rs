@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
@@ -35,6 +36,19 @@ impl Authority {
     ///
     /// As for [`Authority::make`].
     pub fn make_for(folder: &Path, name: &str) -> Result<Self, HarnessError> {
+        Self::make_until(folder, name, None)
+    }
+
+    /// The same with a certificate of the hub that ends at a time.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Authority::make`].
+    pub fn make_until(
+        folder: &Path,
+        name: &str,
+        end: Option<SystemTime>,
+    ) -> Result<Self, HarnessError> {
         let mut params = CertificateParams::default();
         params
             .distinguished_name
@@ -45,7 +59,10 @@ impl Authority {
         let ca = params.self_signed(&ca_key)?;
         let issuer = Issuer::new(params, ca_key);
 
-        let hub_params = CertificateParams::new(vec![name.to_owned()])?;
+        let mut hub_params = CertificateParams::new(vec![name.to_owned()])?;
+        if let Some(since) = end.and_then(|end| end.duration_since(UNIX_EPOCH).ok()) {
+            hub_params.not_after = rcgen::date_time_ymd(1970, 1, 1) + since;
+        }
         let hub_key = KeyPair::generate()?;
         let hub = hub_params.signed_by(&hub_key, &issuer)?;
 

@@ -106,6 +106,27 @@ impl Hub {
         self.environment.insert(name.to_owned(), value.to_owned());
     }
 
+    /// Writes `new` for `old` in its configuration, for its next start or reload; the file is replaced, as
+    /// editors do it.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be written, or `old` does not stand in it.
+    pub fn reconfigure(&self, old: &str, new: &str) -> Result<(), HarnessError> {
+        let failed = HarnessError::io(format!(
+            "write {new:?} for {old:?} in the hub's configuration"
+        ));
+        let replaced = fs::read_to_string(self.config()).and_then(|text| {
+            if !text.contains(old) {
+                return Err(std::io::ErrorKind::NotFound.into());
+            }
+            let fresh = self.config().with_extension("new");
+            fs::write(&fresh, text.replace(old, new))?;
+            fs::rename(&fresh, self.config())
+        });
+        replaced.map_err(failed)
+    }
+
     /// Has its next starts go by another program that becomes it: `env`, `ip netns exec`, `strace -D`.
     pub fn set_under(&mut self, words: &[&str]) {
         self.under = words.iter().map(|word| (*word).to_owned()).collect();
@@ -187,6 +208,15 @@ impl Hub {
     #[must_use]
     pub fn state_dir(&self) -> PathBuf {
         self.folder.join("state")
+    }
+
+    /// Has a running one read its configuration again, as `systemctl reload` does; waits until it has.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not say that it has.
+    pub fn reload(&mut self) -> Result<(), HarnessError> {
+        self.running.as_mut().map_or(Ok(()), Running::reload)
     }
 
     /// The process, while it runs.

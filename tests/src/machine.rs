@@ -166,6 +166,15 @@ impl Machine {
         self.folder.join("atomed.sock")
     }
 
+    /// Has a running one read its configuration again, as `systemctl reload` does; waits until it has.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not say that it has.
+    pub fn reload(&mut self) -> Result<(), HarnessError> {
+        self.running.as_mut().map_or(Ok(()), Running::reload)
+    }
+
     /// The process, while it runs.
     #[must_use]
     pub fn running(&self) -> Option<&Running> {

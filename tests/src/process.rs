@@ -26,6 +26,8 @@ pub struct Running {
     name: String,
     child: Child,
     log: PathBuf,
+    /// Where it says how it is.
+    words: UnixDatagram,
     /// From the start until it said that it is ready.
     pub ready_after: Duration,
 }
@@ -79,20 +81,21 @@ impl Running {
             name: name.to_owned(),
             child,
             log,
+            words: socket,
             ready_after: Duration::ZERO,
         };
-        running.await_ready(&socket, began)?;
+        running.await_word("READY=1", began)?;
         running.ready_after = began.elapsed();
         Ok(running)
     }
 
-    fn await_ready(&mut self, socket: &UnixDatagram, began: Instant) -> Result<(), HarnessError> {
+    fn await_word(&mut self, word: &str, began: Instant) -> Result<(), HarnessError> {
         let mut message = [0; 4096];
         while began.elapsed() < READY_TIMEOUT {
-            match socket.recv(&mut message) {
+            match self.words.recv(&mut message) {
                 Ok(len) => {
                     let text = String::from_utf8_lossy(message.get(..len).unwrap_or_default());
-                    if text.lines().any(|line| line == "READY=1") {
+                    if text.lines().any(|line| line == word) {
                         return Ok(());
                     }
                 }
@@ -115,16 +118,34 @@ impl Running {
         }
     }
 
+    /// Has it read its configuration again (`SIGHUP`), and waits until it says that this is over.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not say so in time, or has ended.
+    pub fn reload(&mut self) -> Result<(), HarnessError> {
+        signal(self.pid(), Signal::HUP)?;
+        let began = Instant::now();
+        self.await_word("RELOADING=1", began)?;
+        self.await_word("READY=1", began)
+    }
+
     /// The process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
+    /// All that it wrote.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     /// The end of what it wrote.
     #[must_use]
     pub fn log_end(&self) -> String {
-        let text = fs::read_to_string(&self.log).unwrap_or_default();
+        let text = self.log();
         let lines: Vec<&str> = text.lines().collect();
         let from = lines.len().saturating_sub(40);
         lines.get(from..).unwrap_or_default().join("\n")

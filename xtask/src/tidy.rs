@@ -6,6 +6,7 @@
 mod arrows;
 mod codes;
 mod contract;
+mod findings;
 mod shape;
 mod tree;
 
@@ -38,7 +39,7 @@ pub(crate) fn run(root: &Path) -> Outcome {
         root,
         &["metadata", "--format-version=1", "--no-deps", "--locked"],
     ))?;
-    let rules: [(&str, Vec<Violation>); 8] = [
+    let rules: [(&str, Vec<Violation>); 9] = [
         ("who may depend on whom", arrows::check(&metadata)?),
         ("no loopback name or address", contract::loopback(&files)),
         (
@@ -51,6 +52,10 @@ pub(crate) fn run(root: &Path) -> Outcome {
         (
             "every error code is documented",
             codes::documented(&tree::read(root, codes::TABLE)?),
+        ),
+        (
+            "every finding is documented",
+            findings::documented(&tree::read(root, findings::TABLE)?),
         ),
         ("Cargo.lock is committed", tree::lock_committed(root)),
     ];

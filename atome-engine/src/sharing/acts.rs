@@ -122,17 +122,18 @@ pub fn answered(
         Answer::Refuse => GrantState::Refused,
         Answer::Block => GrantState::Blocked,
     };
-    match grant.state() {
-        GrantState::Requested if expires(grant, now_ms) => {
-            refuse(Code::Conflict, "the time of the request is over")
-        }
-        GrantState::Requested => Ok(Some(asked)),
-        state if state == asked => Ok(None),
-        state => Err((
-            Code::Conflict,
-            format!("the request is {state} already; ask its sender to share anew"),
-        )),
+    let stands = grant.state();
+    if stands == asked {
+        return Ok(None);
     }
+    if stands != GrantState::Requested {
+        let message = format!("the request is {stands} already; ask its sender to share anew");
+        return Err((Code::Conflict, message));
+    }
+    if expires(grant, now_ms) {
+        return refuse(Code::Conflict, "the time of the request is over");
+    }
+    Ok(Some(asked))
 }
 
 /// Decides on the end of a grant: the state that it comes to; `None` where it has ended already.

@@ -7,6 +7,8 @@ use atome_proto::sharing::{Mode, Terms};
 use atome_proto::state::AtomeState;
 use serde::{Deserialize, Serialize};
 
+use crate::merge::join;
+
 /// The particles that a reader sees. The registers of the envelope are always among them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -122,6 +124,27 @@ impl Sight {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.live.is_none() && self.held.is_none()
+    }
+
+    /// What is seen of an atome: of its present state, and of `held`, its state when it was published last.
+    #[must_use]
+    pub fn view(&self, state: &AtomeState, held: Option<&AtomeState>) -> Option<AtomeState> {
+        let live = self.live.as_ref().map(|cut| cut.state(state));
+        match (live, held) {
+            (Some(live), Some(held)) => Some(join(live, held)),
+            (live, held) => live.or_else(|| held.cloned()),
+        }
+    }
+
+    /// Whether something that it shows, as it is now or as it was published, is not shown so by `other`.
+    #[must_use]
+    pub fn exceeds(&self, other: &Self) -> bool {
+        let more = |mine: &Option<Cut>, theirs: &Option<Cut>| match (mine, theirs) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(mine), Some(theirs)) => mine.exceeds(theirs),
+        };
+        more(&self.live, &other.live) || more(&self.held, &other.held)
     }
 
     /// All that may be seen, now or as published.

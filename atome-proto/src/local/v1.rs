@@ -7,18 +7,24 @@
 mod account;
 mod atome;
 mod attempt;
+mod facts;
+mod finding;
+mod sharing;
 mod sync;
 
 pub use account::{
     Access, AccountState, AccountStatus, AccountView, Alteration, CreateAccount, DirectoryReply,
-    DirectorySource, Finding, Login, Logout, NewPassword, PendingWork, RemoveAccount, Resolve,
-    Revoked, SessionView, Severity, Status, Version, WhoAmI,
+    DirectorySource, Login, Logout, NewPassword, PendingWork, RemoveAccount, Resolve, Revoked,
+    SessionView, Status, Version, WhoAmI,
 };
 pub use atome::{
     AtomeView, ChangeKind, History, HistoryVersion, ListQuery, NewAtome, Operation, TreeLine,
     VersionState, WatchEvent, Write, WriteReply,
 };
 pub use attempt::Attempt;
+pub use facts::{Facts, StoreFacts};
+pub use finding::{Finding, FindingCode, Severity};
+pub use sharing::{DoAct, DoneAct, EvictionView, GrantView, MomentView, ReasonView, WhyView};
 pub use sync::{
     Difference, DifferenceKind, Mode, Receipt, RefusedCommit, SeedQuery, SeedReply, SetMode,
     SyncStatus, SyncVerify, VerifyReply, WaitReply,

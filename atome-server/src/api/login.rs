@@ -16,7 +16,7 @@ pub(super) async fn login(mut ask: Ask) -> Answer {
     let hub = &ask.hub;
     if login.cookie {
         // Else another site could log its visitor in as somebody else.
-        origin::check(ask.request.headers(), hub.config.tls.is_some())?;
+        origin::check(ask.request.headers(), hub.config().tls.is_some())?;
     }
     let who = (login.username.as_str(), None);
     let account = credentials::check(hub, ask.place.source(), who, login.password).await?;

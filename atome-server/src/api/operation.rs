@@ -14,7 +14,7 @@ pub(super) fn server(ask: &Ask) -> Answer {
         name: env!("CARGO_PKG_NAME").to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         protocols: vec![v1::VERSION],
-        registration: ask.hub.config.accounts.registration.as_str().to_owned(),
+        registration: ask.hub.config().accounts.registration.as_str().to_owned(),
         timestamp: wall_ms(),
     })
 }

@@ -25,7 +25,7 @@ pub(super) async fn register(mut ask: Ask) -> Answer {
     let register: Register = ask.json().await?;
     let (hub, entry) = (&ask.hub, register.entry);
     if register.cookie {
-        origin::check(ask.request.headers(), hub.config.tls.is_some())?;
+        origin::check(ask.request.headers(), hub.config().tls.is_some())?;
     }
     check_entry(&entry)?;
     let password = NewPassword::one_of(register.password_hash, register.password)?;
@@ -38,7 +38,7 @@ pub(super) async fn register(mut ask: Ask) -> Answer {
         entry: entry.clone(),
         password_hash: password.hash(hub).await?,
         retry_hash,
-        admission: match hub.config.accounts.registration {
+        admission: match hub.config().accounts.registration {
             Registration::Open => Admission::Open,
             Registration::Invite => {
                 Admission::Invited(register.invite.and_then(|code| token::hash(&code.0)))
@@ -108,7 +108,7 @@ impl NewPassword {
             Self::Hash(hash) => Ok(hash),
             Self::Plain(plain) => {
                 let hash = hub.hashing.hash(plain).await;
-                hash.map_err(|error| credentials::hashing_problem(&error))
+                hash.map_err(|error| credentials::hashing_problem(hub, &error))
             }
         }
     }

@@ -21,7 +21,7 @@ pub(super) async fn me(ask: Ask, known: Known) -> Answer {
         entry: account.entry,
         expires_at_ms: session.expires_at_ms,
     })?;
-    let name = cookie::name(hub.config.tls.is_some());
+    let name = cookie::name(hub.config().tls.is_some());
     let kept = cookie::read(ask.request.headers(), name)?.filter(|_| known.by_cookie);
     // The cookie lives on with its session.
     let longer = kept.and_then(|token| {
@@ -38,7 +38,7 @@ pub(super) async fn logout(ask: Ask, known: Known) -> Answer {
         .await
         .map_err(store_problem)?;
     tracing::info!(account = %session.account, "a session was closed");
-    let name = cookie::name(hub.config.tls.is_some());
+    let name = cookie::name(hub.config().tls.is_some());
     let clear = known.by_cookie.then(|| cookie::clear(name)).flatten();
     Ok(auth::with_cookie(reply::empty(), clear))
 }

@@ -48,7 +48,7 @@ pub async fn check(
         Ok(is_right) => is_right,
         Err(error) => {
             attempt.not_made();
-            return Err(hashing_problem(&error));
+            return Err(hashing_problem(hub, &error));
         }
     };
     let Some(account) = found.filter(|_| is_right) else {
@@ -71,11 +71,14 @@ pub fn wrong() -> Problem {
 }
 
 /// Why no hash was computed, as a client may see it.
-pub fn hashing_problem(error: &HashingError) -> Problem {
+pub fn hashing_problem(hub: &Hub, error: &HashingError) -> Problem {
     match error {
-        HashingError::Busy => Problem::new(Code::Busy, "many people are logging in just now")
-            .hint("try again in a moment")
-            .retry_after_ms(BUSY_RETRY_MS),
+        HashingError::Busy => {
+            hub.metrics.throttled.hashes.one();
+            Problem::new(Code::Busy, "many people are logging in just now")
+                .hint("try again in a moment")
+                .retry_after_ms(BUSY_RETRY_MS)
+        }
         HashingError::Failed(_) => internal("a password hash could not be computed", error),
     }
 }

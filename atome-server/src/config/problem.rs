@@ -8,9 +8,11 @@ use std::path::PathBuf;
 pub enum Place {
     /// In a file, at a line from 1.
     File(PathBuf, usize),
+    /// In a file as a whole, where something is missing.
+    Whole(PathBuf),
     /// In an environment variable.
     Environment(String),
-    /// Nowhere: it is missing.
+    /// Nowhere: there is no file, and something is missing.
     Nowhere,
 }
 
@@ -18,6 +20,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(file, line) => write!(f, "{}:{line}", file.display()),
+            Self::Whole(file) => write!(f, "{}", file.display()),
             Self::Environment(name) => write!(f, "environment variable {name}"),
             Self::Nowhere => f.write_str("configuration"),
         }

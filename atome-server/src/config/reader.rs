@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::problem::{ConfigError, Place};
-use super::settings::{Raw, Setting, Settings};
+use super::settings::{PREFIX, Raw, Setting, Settings};
 
 /// Every key there is.
 pub(super) const KEYS: &[&str] = &[
@@ -38,6 +38,8 @@ const SECTIONS: &[&str] = &["tls", "database", "accounts", "limits", "metrics"];
 /// Reads settings by key, and gathers what is wrong with them.
 pub(super) struct Reader<'a> {
     pub(super) settings: &'a Settings,
+    /// Where what is missing should stand.
+    pub(super) whole: Place,
     pub(super) errors: Vec<ConfigError>,
 }
 
@@ -49,8 +51,9 @@ impl<'a> Reader<'a> {
             .get(key)
             .map(|setting| &setting.place)
             .or_else(|| self.settings.sections.get(key))
-            .cloned()
-            .unwrap_or(Place::Nowhere);
+            .or_else(|| self.settings.sections.get(key.rsplit_once('.')?.0))
+            .unwrap_or(&self.whole)
+            .clone();
         self.errors.push(ConfigError {
             place,
             key: key.to_owned(),
@@ -63,13 +66,12 @@ impl<'a> Reader<'a> {
         let settings = self.settings;
         let strange_section = |key: &str| !SECTIONS.contains(&key);
         for section in settings.sections.keys().filter(|key| strange_section(key)) {
-            let known = KEYS.iter().any(|key| key == section);
-            let why = if known {
-                "this is a key, not a section"
+            if KEYS.iter().any(|key| key == section) {
+                let remedy = format!("write {} = \"…\", and no section", last(section));
+                self.wrong(section, "this is a key, not a section", remedy);
             } else {
-                "there is no such section"
-            };
-            self.wrong(section, why, remedy_for(section));
+                self.wrong(section, "there is no such section", remedy_for(section));
+            }
         }
         for key in settings.keys.keys() {
             let section = key.rsplit_once('.').map_or("", |(section, _)| section);
@@ -82,7 +84,11 @@ impl<'a> Reader<'a> {
             } else {
                 "there is no such key"
             };
-            self.wrong(key, why, remedy_for(key));
+            let remedy = match settings.keys.get(key).map(|setting| &setting.place) {
+                Some(Place::Environment(_)) => remedy_for_variable(key),
+                Some(Place::File(..) | Place::Whole(_) | Place::Nowhere) | None => remedy_for(key),
+            };
+            self.wrong(key, why, remedy);
         }
     }
 
@@ -94,7 +100,13 @@ impl<'a> Reader<'a> {
         match &self.setting(key)?.value {
             Raw::Text(text) if !text.is_empty() => Some(text),
             Raw::Text(_) => {
-                self.wrong(key, "it is empty", "give it a value, or leave it out");
+                let needed = ["listen", "state_dir", "tls.cert_file", "tls.key_file"];
+                let remedy = if needed.contains(&key) {
+                    "give it a value: it is needed"
+                } else {
+                    "give it a value, or leave it out"
+                };
+                self.wrong(key, "it is empty", remedy);
                 None
             }
             Raw::Whole(_) => {
@@ -140,10 +152,17 @@ impl<'a> Reader<'a> {
         if let Some(whole) = whole.filter(|whole| range.contains(whole)) {
             return whole;
         }
+        let (why, more) = match &setting.value {
+            Raw::Whole(whole) => (format!("{whole} is out of its range"), ""),
+            Raw::Text(text) if from_environment => (format!("\"{text}\" is no whole number"), ""),
+            Raw::Text(_) => ("a text stands here".to_owned(), ", without quotes and unit"),
+            Raw::Other(what) => (format!("{what} stands here"), ""),
+        };
+        let (least, most) = (range.start(), range.end());
         self.wrong(
             key,
-            "it is no whole number in its range",
-            format!("write a number from {} to {}", range.start(), range.end()),
+            why,
+            format!("write a whole number from {least} to {most}{more}"),
         );
         default
     }
@@ -162,13 +181,43 @@ impl<'a> Reader<'a> {
         let text = self.text(key)?;
         let folder = match &self.setting(key)?.place {
             Place::File(file, _) => file.parent().unwrap_or(Path::new("")),
-            Place::Environment(_) | Place::Nowhere => Path::new(""),
+            Place::Environment(_) | Place::Whole(_) | Place::Nowhere => Path::new(""),
         };
         Some(folder.join(text))
     }
 }
 
-/// Says where the key belongs, if one of the same last name does; else which keys stand there.
+fn last(key: &str) -> &str {
+    key.rsplit('.').next().unwrap_or(key)
+}
+
+/// Letters in which a word may differ from the one that was meant.
+const TYPOS_MAX: usize = 2;
+
+/// What was probably meant: the known word that is next to what was written.
+fn meant<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = known.map(|word| (strsim::damerau_levenshtein(last(word), written), word));
+    near.min()
+        .filter(|(distance, _)| *distance <= TYPOS_MAX)
+        .map(|(_, word)| word)
+}
+
+/// Names the variable that was probably meant, else says how they are made.
+fn remedy_for_variable(key: &str) -> String {
+    let joined = key.replace('.', "_");
+    let is_meant = |known: &&&str| known.replace('.', "_") == joined || last(known) == joined;
+    let known = KEYS.iter().find(is_meant).copied();
+    match known.or_else(|| meant(last(key), KEYS.iter().copied())) {
+        Some(known) => {
+            let name = known.to_ascii_uppercase().replace('.', "__");
+            format!("{PREFIX}{name} was probably meant")
+        }
+        None => format!("remove it; {PREFIX}TLS__CERT_FILE, for example, is [tls] cert_file"),
+    }
+}
+
+/// Says where the key belongs, if one of the same last name does, or which was meant; else which keys stand
+/// there.
 fn remedy_for(key: &str) -> String {
     let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
     let last = |known: &&&str| known.rsplit('.').next() == Some(name);
@@ -182,6 +231,12 @@ fn remedy_for(key: &str) -> String {
     }
     if SECTIONS.contains(&name) {
         return format!("write [{name}], and its keys below");
+    }
+    if let Some(known) = meant(name, KEYS.iter().copied()) {
+        return format!("{known} was probably meant");
+    }
+    if let Some(known) = meant(name, SECTIONS.iter().copied()).filter(|_| section.is_empty()) {
+        return format!("[{known}] was probably meant");
     }
     let here: Vec<&str> = KEYS
         .iter()

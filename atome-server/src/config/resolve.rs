@@ -5,15 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use atome_proto::runtime::Profile;
+use atome_service::log::{Format, Levels, NoLevels};
 use atome_store::Durability;
-use tracing::Level;
 
-use super::problem::ConfigError;
+use super::problem::{ConfigError, Place};
 use super::reader::Reader;
-use super::settings::Settings;
-use super::{
-    Accounts, Config, Environment, Limits, Log, LogFormat, Registration, Sandbox, TlsFiles,
-};
+use super::settings::{Raw, Settings};
+use super::{Accounts, Config, Environment, Limits, Log, Registration, Sandbox, TlsFiles};
 
 /// Understands settings.
 pub(super) fn resolve(
@@ -23,6 +21,7 @@ pub(super) fn resolve(
 ) -> Result<Config, Vec<ConfigError>> {
     let mut reader = Reader {
         settings,
+        whole: file.clone().map_or(Place::Nowhere, Place::Whole),
         errors: Vec::new(),
     };
     reader.unknown();
@@ -43,7 +42,7 @@ pub(super) fn resolve(
         &[("full", Durability::Full), ("normal", Durability::Normal)],
         Durability::Full,
     );
-    reader.metrics();
+    let metrics = reader.metrics(listen);
     let sandbox = reader.choice("sandbox", Sandbox::WORDS, Sandbox::default());
     let log = reader.log();
     let accounts = reader.accounts();
@@ -60,6 +59,7 @@ pub(super) fn resolve(
             durability,
             accounts,
             limits,
+            metrics,
         }),
         Some(_) | None => Err(reader.errors),
     }
@@ -77,14 +77,20 @@ impl Reader<'_> {
             self.wrong("listen", why, REMEDY);
             return None;
         }
-        let text = self.text("listen")?;
+        self.address("listen", REMEDY)
+    }
+
+    fn address(&mut self, key: &str, remedy: &str) -> Option<SocketAddr> {
+        if let Some(Raw::Whole(number)) = self.setting(key).map(|setting| &setting.value) {
+            let why = format!("{number} is no address with a port");
+            self.wrong(key, why, remedy);
+            return None;
+        }
+        let text = self.text(key)?;
         let address = text.parse().ok();
         if address.is_none() {
-            self.wrong(
-                "listen",
-                format!("\"{text}\" is no address with a port"),
-                REMEDY,
-            );
+            let why = format!("\"{text}\" is no address with a port");
+            self.wrong(key, why, remedy);
         }
         address
     }
@@ -150,28 +156,28 @@ impl Reader<'_> {
         }
     }
 
-    fn metrics(&mut self) {
-        if self.settings.sections.contains_key("metrics") {
-            self.wrong(
-                "metrics",
-                "this version serves no metrics; they come with a later one",
-                "remove [metrics]",
-            );
+    fn metrics(&mut self, clients: Option<SocketAddr>) -> Option<SocketAddr> {
+        const KEY: &str = "metrics.listen";
+        let address = self.address(
+            KEY,
+            "write the address of the network from which figures are collected, and a port of its own, \
+             such as \"192.0.2.10:9464\"",
+        )?;
+        if address.port() != 0 && clients.is_some_and(|clients| clients.port() == address.port()) {
+            let why = "this is the port of listen: clients and collectors have a port each";
+            self.wrong(KEY, why, "write another port");
         }
+        Some(address)
     }
 
     fn log(&mut self) -> Log {
-        let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-        let levels = [
-            ("error", Level::ERROR),
-            ("warn", Level::WARN),
-            ("info", Level::INFO),
-            ("debug", Level::DEBUG),
-            ("trace", Level::TRACE),
-        ];
+        let levels = self.text("log_level").map(Levels::parse);
+        if let Some(Err(NoLevels)) = levels {
+            self.wrong("log_level", "it names no levels", NoLevels::REMEDY);
+        }
         Log {
-            format: self.choice("log_format", &formats, LogFormat::Text),
-            level: self.choice("log_level", &levels, Level::INFO),
+            format: self.choice("log_format", Format::WORDS, Format::Text),
+            levels: levels.and_then(Result::ok).unwrap_or_default(),
         }
     }
 

@@ -10,7 +10,7 @@ use super::Environment;
 use super::problem::{ConfigError, Place};
 
 /// What an override in the environment begins with.
-const PREFIX: &str = "ATOME_SERVER_";
+pub(super) const PREFIX: &str = "ATOME_SERVER_";
 
 /// A value as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,15 +40,15 @@ pub(super) struct Settings {
 impl Settings {
     /// Takes in a file.
     pub(super) fn read_file(&mut self, file: &Path) -> Result<(), ConfigError> {
-        let wrong = |line, why: String, remedy: &str| ConfigError {
-            place: Place::File(file.to_owned(), line),
+        let wrong = |place, why: String, remedy: &str| ConfigError {
+            place,
             key: String::new(),
             why,
             remedy: remedy.to_owned(),
         };
         let text = std::fs::read_to_string(file).map_err(|error| {
             wrong(
-                1,
+                Place::Whole(file.to_owned()),
                 format!("the file cannot be read: {error}"),
                 "name a file that is there and that this user may read, with --config",
             )
@@ -56,9 +56,9 @@ impl Settings {
         let table = DeTable::parse(&text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             wrong(
-                line_of(&text, at),
+                Place::File(file.to_owned(), line_of(&text, at)),
                 format!("this is not TOML: {}", error.message().trim()),
-                "write `key = \"value\"` lines below `[section]` lines",
+                remedy_for_syntax(error.message()),
             )
         })?;
         self.take_table("", table.get_ref(), &|at| {
@@ -97,6 +97,17 @@ impl Settings {
             let value = Raw::Text(value.clone());
             self.keys.insert(key, Setting { value, place });
         }
+    }
+}
+
+/// What is to be written instead of what is no TOML.
+fn remedy_for_syntax(message: &str) -> &'static str {
+    if message.contains("duplicate key") {
+        "keep one of the two"
+    } else if message.contains("escape") {
+        "write a backslash twice, or put the text in single quotes"
+    } else {
+        "write `key = \"value\"` lines below `[section]` lines"
     }
 }
 

@@ -1,41 +1,51 @@
 //! The store's answer to an effect of the engine.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use atome_engine::session::{Effect, GrantPage, Input};
+use atome_engine::session::{Effect, Input};
 use atome_proto::AccountId;
 use atome_proto::limit::{FRAME_ENTRIES_MAX, FRAME_LEN_TARGET};
-use atome_store::{HubError, HubStore};
+use atome_store::HubError;
 
 use crate::auth::store_problem;
+use crate::hub::Hub;
 
 /// Carries out an effect on the store; what the store cannot do is an answer too.
-pub(super) async fn to(
-    store: Arc<dyn HubStore>,
-    account: AccountId,
-    effect: Effect,
-    now_ms: u64,
-) -> Input {
-    ask(&*store, account, effect, now_ms)
+pub(super) async fn to(hub: Arc<Hub>, account: AccountId, effect: Effect, now_ms: u64) -> Input {
+    ask(&hub, account, effect, now_ms)
         .await
         .unwrap_or_else(|error| Input::StoreFailed(store_problem(error)))
 }
 
 async fn ask(
-    store: &dyn HubStore,
+    hub: &Hub,
     account: AccountId,
     effect: Effect,
     now_ms: u64,
 ) -> Result<Input, HubError> {
+    let store = &hub.store;
+    // What time has ended meanwhile is not shown any more, nor what it let do taken.
+    store.settle(now_ms).await?;
     Ok(match effect {
-        Effect::Position { replica } => Input::Position(store.position(account, replica).await?),
+        Effect::Position { replica } => {
+            store.seen(account, replica, now_ms).await?;
+            Input::Position(store.position(account, replica).await?)
+        }
         Effect::Admit {
             replica,
             first,
             commits,
         } => {
+            let began = Instant::now();
+            let pushed = u64::try_from(commits.len()).unwrap_or(u64::MAX);
+            let waiting = hub.metrics.push_backlog.hold(pushed);
             let admitted = store.admit(account, replica, first, commits, now_ms);
-            Input::Admitted(admitted.await?)
+            let admitted = admitted.await?;
+            drop(waiting);
+            hub.metrics.admission_time.since(began);
+            hub.metrics.count_admitted(first, &admitted);
+            Input::Admitted(admitted)
         }
         Effect::ReadFeed { replica, after } => {
             let (entries, bytes) = (FRAME_ENTRIES_MAX, FRAME_LEN_TARGET);
@@ -52,12 +62,13 @@ async fn ask(
             let (feed, buckets) = store.digest(account).await?;
             Input::Digest { feed, buckets }
         }
-        // Nothing is shared yet.
-        Effect::ReadGrants { .. } => Input::Grants(GrantPage {
-            grants: vec![],
-            policies: vec![],
-            last: None,
-        }),
-        Effect::Evicted { .. } | Effect::Send(_) | Effect::Close => Input::Tick,
+        Effect::ReadGrants { after } => {
+            Input::Grants(store.grants(account, after, FRAME_LEN_TARGET).await?)
+        }
+        Effect::Evicted { replica, feed } => {
+            store.evicted(account, replica, feed, now_ms).await?;
+            Input::Tick
+        }
+        Effect::Send(_) | Effect::Close => Input::Tick,
     })
 }

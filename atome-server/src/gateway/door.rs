@@ -31,6 +31,8 @@ pub(super) async fn enter<S>(
         },
     };
     socket.trust();
+    let metrics = Arc::clone(&hub.metrics);
+    let _syncing = metrics.syncing.hold(1);
     Driver::new(hub, place, socket, &known).run().await;
 }
 
@@ -39,7 +41,7 @@ async fn ask<S>(hub: &Hub, place: &Place, socket: &mut Socket<S>) -> Result<Opti
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let limit = hub.config.limits.handshake_timeout;
+    let limit = hub.config().limits.handshake_timeout;
     let received = tokio::select! {
         () = hub.stop.requested() => {
             return Err(Problem::new(Code::Stopping, "the hub is stopping"));

@@ -199,19 +199,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             | Effect::Evicted { .. }
             | Effect::ReadDigest) => effect,
         };
-        let store = Arc::clone(&self.hub.store);
+        let hub = Arc::clone(&self.hub);
         let now_ms = self.hub.now().wall_ms;
         self.answers
-            .push(Box::pin(answer::to(store, self.account, effect, now_ms)));
+            .push(Box::pin(answer::to(hub, self.account, effect, now_ms)));
     }
 
     fn send(&mut self, frame: &HubFrame) {
         match frame {
             HubFrame::Error(error) => self.reason = error.code,
             HubFrame::Bye(bye) => self.reason = bye.code,
+            HubFrame::Batch(batch) => {
+                let entries = u64::try_from(batch.entries.len()).unwrap_or(u64::MAX);
+                self.hub.metrics.feed_entries.add(entries);
+            }
             HubFrame::Welcome(_)
             | HubFrame::Ack(_)
-            | HubFrame::Batch(_)
             | HubFrame::Snapshot(_)
             | HubFrame::Digest(_)
             | HubFrame::Pong(_)
@@ -259,7 +262,7 @@ fn bad_frame(error: &BadFrame) -> Problem {
 
 /// When the clients of a hub that stops come back: later the more there are, each at a time of its own.
 pub(super) fn come_back_ms(hub: &Hub) -> u64 {
-    let connections = u64::try_from(hub.connections()).unwrap_or(u64::MAX);
+    let connections = hub.connections();
     let spread = connections
         .saturating_mul(COME_BACK_SPREAD_MS)
         .saturating_add(COME_BACK_MS);

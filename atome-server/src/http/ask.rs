@@ -48,7 +48,7 @@ impl Ask {
     ///
     /// `too_large`, `timed_out`, `bad_request` where it is not JSON of that shape.
     pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Problem> {
-        let limit = self.hub.config.limits.request_timeout;
+        let limit = self.hub.config().limits.request_timeout;
         let body = Limited::new(self.request.body_mut(), BODY_LEN_MAX).collect();
         let body = tokio::time::timeout(limit, body)
             .await

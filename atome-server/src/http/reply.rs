@@ -43,9 +43,8 @@ pub fn empty() -> Reply {
 
 /// An answer in text.
 #[must_use]
-pub fn text(text: &'static str) -> Reply {
-    let body = Bytes::from_static(text.as_bytes());
-    reply(StatusCode::OK, "text/plain; charset=utf-8", body)
+pub fn text(text: impl Into<Bytes>) -> Reply {
+    reply(StatusCode::OK, "text/plain; charset=utf-8", text.into())
 }
 
 /// What a path takes.

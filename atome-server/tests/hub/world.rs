@@ -71,7 +71,7 @@ impl World {
         let config = Config::load(Some(&file), &Environment::default()).unwrap();
         let (stopper, stop) = stop::channel();
         let (tell, hear) = oneshot::channel();
-        let running = tokio::spawn(run::run(config, Entered::off(), stop, |listen| {
+        let running = tokio::spawn(run::run(config, Entered::off(), stop, None, |listen| {
             tell.send(listen).unwrap();
         }));
         let Ok(listen) = hear.await else {

@@ -11,16 +11,15 @@ use atome_proto::commit::{BadCommit, Commit, RawCommit};
 use atome_proto::stamp::{HybridTime, Stamp};
 use atome_proto::sync::v1::{Refusal, Ruling, Verdict};
 use atome_proto::{AccountId, Code, ReplicaId};
-use rules::Why;
 use rusqlite::{Connection, OptionalExtension, params};
-use sheaf::Sheaf;
 
+use super::fanout::News;
+use super::ledger::Ledger;
+use super::ledger::rules::{self, Judged, Why};
+use super::sharing::acts;
 use super::{Admitted, deletion, feed};
 use crate::error::HubError;
 use crate::sqlite::value::Db;
-
-mod rules;
-mod sheaf;
 
 /// A pushed commit, read, and judged by what it says alone.
 pub(super) struct Pushed {
@@ -76,14 +75,14 @@ fn judge(
     Ok(commit)
 }
 
-/// Decides on pushed commits, in their order.
+/// Decides on pushed commits, in their order; what became of them, and who has news.
 pub(super) fn admit(
     connection: &Connection,
     account: AccountId,
     replica: ReplicaId,
     pushed: Vec<Pushed>,
     now_ms: u64,
-) -> Result<Admitted, HubError> {
+) -> Result<(Admitted, Vec<News>), HubError> {
     if deletion::is_deleted(connection, account)? {
         return Err(HubError::AccountDeleted);
     }
@@ -113,25 +112,21 @@ pub(super) fn admit(
         // No more than what was asked about is answered for: of others the verdicts are not told here.
         admitted.number = number;
     }
-    admitted.head = admission.head;
-    admission.finish()?;
-    Ok(admitted)
+    admitted.head = admission.ledger.feeds.head(account)?;
+    let news = admission.finish()?;
+    Ok((admitted, news))
 }
 
 /// The admission of one push of one replica.
 struct Admission<'c> {
-    connection: &'c Connection,
     account: AccountId,
     replica: ReplicaId,
-    now_ms: u64,
     /// The last number decided, and the last time admitted.
     decided: u64,
     last: HybridTime,
-    head: u64,
-    oldest: u64,
     /// Stamps of this push that were given anew, by the stamp that they came with.
     restamped: BTreeMap<Stamp, Stamp>,
-    sheaf: Sheaf<'c>,
+    ledger: Ledger<'c>,
 }
 
 impl<'c> Admission<'c> {
@@ -141,7 +136,6 @@ impl<'c> Admission<'c> {
         replica: ReplicaId,
         now_ms: u64,
     ) -> Result<Self, HubError> {
-        let (head, oldest) = feed::head(connection, account)?;
         let (decided, last) = connection
             .prepare_cached(
                 "SELECT number, last_time FROM replicas WHERE account = ? AND replica = ?",
@@ -152,22 +146,18 @@ impl<'c> Admission<'c> {
             .optional()?
             .unwrap_or((0, HybridTime::default()));
         Ok(Self {
-            connection,
             account,
             replica,
-            now_ms,
             decided,
             last,
-            head,
-            oldest,
             restamped: BTreeMap::new(),
-            sheaf: Sheaf::new(connection, account),
+            ledger: Ledger::new(connection, now_ms),
         })
     }
 
     /// The hash of what a commit that is known says.
     fn content(&self, number: u64) -> Result<Option<Vec<u8>>, HubError> {
-        let mut statement = self.connection.prepare_cached(
+        let mut statement = self.ledger.connection.prepare_cached(
             "SELECT content FROM commits WHERE account = ? AND replica = ? AND number = ?",
         )?;
         let key = params![Db(self.account), Db(self.replica), Db(number)];
@@ -183,8 +173,28 @@ impl<'c> Admission<'c> {
             commit,
         } = pushed;
         self.decided = number;
-        let ruling = match self.stamp(commit, &raw)? {
+        let judged = match commit {
+            Ok(commit) => match rules::check(&mut self.ledger, &commit)? {
+                Judged::Allowed => Ok(commit),
+                Judged::Deferred(on) => {
+                    let ruling = Ruling::Deferred { on };
+                    self.insert(number, &content, Some(raw.as_str()), Some(&ruling), None)?;
+                    return Ok(Some(Verdict { number, ruling }));
+                }
+                Judged::Refused(why) => Err(why),
+            },
+            Err(why) => Err(why),
+        };
+        let stamped = match judged {
+            Ok(commit) => self.stamp(commit, &raw)?,
+            Err(why) => Err(why),
+        };
+        let taken = match stamped {
             Ok(stamped) => self.take(&stamped, &content)?,
+            Err(why) => Err(why),
+        };
+        let ruling = match taken {
+            Ok(ruling) => ruling,
             Err(why) => Some(self.refuse(number, &content, &raw, why)?),
         };
         Ok(ruling.map(|ruling| Verdict { number, ruling }))
@@ -197,7 +207,7 @@ impl<'c> Admission<'c> {
         raw: &RawCommit,
         (code, message): Why,
     ) -> Result<Ruling, HubError> {
-        let states = self.sheaf.shown(raw)?;
+        let states = self.ledger.shown(self.account, raw)?;
         let ruling = Ruling::Refused(Box::new(Refusal {
             code,
             message,
@@ -207,22 +217,15 @@ impl<'c> Admission<'c> {
         Ok(ruling)
     }
 
-    /// Checks that the commit may be made, and gives it its time. One that is given another keeps the
-    /// stamp that it claimed, and what names the stamps of its replica's earlier commits follows theirs.
+    /// Gives a commit its time. One that is given another keeps the stamp that it claimed, and what names the
+    /// stamps of its replica's earlier commits follows theirs.
     fn stamp(
         &mut self,
-        commit: Result<Commit, Why>,
+        mut commit: Commit,
         raw: &RawCommit,
     ) -> Result<Result<Stamped, Why>, HubError> {
-        let mut commit = match commit {
-            Ok(commit) => commit,
-            Err(why) => return Ok(Err(why)),
-        };
-        if let Err(why) = rules::check(&mut self.sheaf, self.account, &commit)? {
-            return Ok(Err(why));
-        }
         let came = commit.stamp;
-        commit.stamp.time = admission::time(came.time, self.last, self.now_ms);
+        commit.stamp.time = admission::time(came.time, self.last, self.ledger.now_ms);
         let mut altered = commit.stamp != came;
         if altered {
             commit.claimed.get_or_insert(came);
@@ -256,6 +259,7 @@ impl<'c> Admission<'c> {
             return Ok(Some(*stamp));
         }
         let mut statement = self
+            .ledger
             .connection
             .prepare_cached("SELECT stamp FROM commits WHERE account = ? AND claimed = ?")?;
         let found = statement.query_row(params![Db(self.account), Db(came)], |row| {
@@ -264,12 +268,19 @@ impl<'c> Admission<'c> {
         Ok(found.optional()?.map(|Db(stamp)| stamp))
     }
 
-    fn take(&mut self, stamped: &Stamped, content: &[u8; 32]) -> Result<Option<Ruling>, HubError> {
+    /// Takes a commit: merges its changes, or carries out its acts, all or none.
+    fn take(
+        &mut self,
+        stamped: &Stamped,
+        content: &[u8; 32],
+    ) -> Result<Result<Option<Ruling>, Why>, HubError> {
         let Stamped { commit, raw, came } = stamped;
+        if let Err(why) = acts::all(&mut self.ledger, commit.author, &commit.acts)? {
+            return Ok(Err(why));
+        }
         let clamped = (commit.stamp != *came).then_some(Ruling::Clamped {
             stamp: commit.stamp,
         });
-        self.head += 1;
         self.last = commit.stamp.time;
         let id = self.insert(
             commit.number,
@@ -281,11 +292,10 @@ impl<'c> Admission<'c> {
         if clamped.is_some() {
             self.restamped.insert(*came, commit.stamp);
         }
-        self.connection
-            .prepare_cached("INSERT INTO feed (account, number, commit_id) VALUES (?, ?, ?)")?
-            .execute(params![Db(self.account), Db(self.head), id])?;
-        self.sheaf.add(commit, self.head)?;
-        Ok(clamped)
+        if !commit.changes.is_empty() {
+            self.ledger.take(commit, id)?;
+        }
+        Ok(Ok(clamped))
     }
 
     fn insert(
@@ -296,11 +306,13 @@ impl<'c> Admission<'c> {
         verdict: Option<&Ruling>,
         restamped: Option<(Stamp, Stamp)>,
     ) -> Result<i64, HubError> {
+        let connection = self.ledger.connection;
+        let deferred = matches!(verdict, Some(Ruling::Deferred { .. }));
         let verdict = verdict.map(serde_json::to_string).transpose()?;
-        self.connection
+        connection
             .prepare_cached(
                 "INSERT INTO commits (account, replica, number, content, claimed, stamp, verdict, \
-                 body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                 body, deferred) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?
             .execute(params![
                 Db(self.account),
@@ -311,14 +323,15 @@ impl<'c> Admission<'c> {
                 restamped.map(|(_, stamp)| Db(stamp)),
                 verdict,
                 body,
+                deferred,
             ])?;
-        Ok(self.connection.last_insert_rowid())
+        Ok(connection.last_insert_rowid())
     }
 
-    /// Writes what the commits came to.
-    fn finish(self) -> Result<(), HubError> {
-        self.sheaf.finish()?;
-        self.connection
+    /// Writes what the commits came to; who has news.
+    fn finish(self) -> Result<Vec<News>, HubError> {
+        self.ledger
+            .connection
             .prepare_cached(
                 "INSERT INTO replicas (account, replica, number, last_time) VALUES (?, ?, ?, ?) \
                  ON CONFLICT DO UPDATE SET number = excluded.number, last_time = excluded.last_time",
@@ -329,13 +342,7 @@ impl<'c> Admission<'c> {
                 Db(self.decided),
                 Db(self.last)
             ])?;
-        self.connection
-            .prepare_cached(
-                "INSERT INTO heads (account, head, oldest) VALUES (?, ?, ?) \
-                 ON CONFLICT DO UPDATE SET head = excluded.head",
-            )?
-            .execute(params![Db(self.account), Db(self.head), Db(self.oldest)])?;
-        Ok(())
+        self.ledger.finish()
     }
 }
 

@@ -197,6 +197,9 @@ async fn sessions_open_slide_and_close(store: &impl HubStore) {
         store.session([2; 32], end).await.unwrap().is_some(),
         "its use moved its end"
     );
+    let (accounts, sessions) = (1, 1);
+    let census = Census { accounts, sessions };
+    assert_eq!(store.census(end).await.unwrap(), census);
     assert!(store.close_session(ANNA, session.session).await.unwrap());
     assert!(!store.close_session(ANNA, session.session).await.unwrap());
     assert!(store.session([2; 32], NOW_MS).await.unwrap().is_none());

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
@@ -14,6 +15,7 @@ use super::fanout::{Fanout, News};
 use super::{Admitted, ChangedPage, FeedPosition, Identity, StatePage, directory, feed, states};
 
 mod accounts;
+mod sharing;
 use crate::error::{Fault, HubError, OpenError};
 use crate::sqlite::migrate::HUB;
 use crate::sqlite::transact::{Base, Stored, atomically};
@@ -28,6 +30,10 @@ pub struct HubDb {
     /// What the transaction that stands open will have to tell.
     news: Vec<News>,
     fanout: Arc<Fanout>,
+    /// When time next has an effect on a grant, as the transaction that stands open leaves it, and as it is
+    /// durable; in milliseconds since 1970.
+    due_ms: u64,
+    next_due: Arc<AtomicU64>,
     /// `PRAGMA data_version`, which grows when another process has written.
     data_version: i64,
 }
@@ -65,9 +71,12 @@ impl HubDb {
             params![Db(hub), Db(epoch)],
         )?;
         let data_version = data_version(&base)?;
+        let due_ms = sharing::next_due(&base.connection)?;
         Ok(Self {
             base,
             news: vec![],
+            due_ms,
+            next_due: Arc::new(AtomicU64::new(due_ms)),
             fanout: Arc::default(),
             data_version,
         })
@@ -98,6 +107,8 @@ impl HubDb {
     pub fn look_outside(&mut self) -> Result<(), HubError> {
         let seen = data_version(&self.base)?;
         if std::mem::replace(&mut self.data_version, seen) != seen {
+            self.due_ms = sharing::next_due(&self.base.connection)?;
+            self.next_due.store(self.due_ms, Ordering::Release);
             self.fanout
                 .tell_all(directory::head(&self.base.connection)?);
         }
@@ -165,8 +176,8 @@ impl HubDb {
     ) -> Result<Admitted, HubError> {
         atomically(self, |db| {
             let connection = &db.base.connection;
-            let admitted = admit::admit(connection, account, replica, pushed, now_ms)?;
-            db.news.push(News::Head(account, admitted.head));
+            let (admitted, news) = admit::admit(connection, account, replica, pushed, now_ms)?;
+            db.tell(news)?;
             Ok(admitted)
         })
     }
@@ -245,19 +256,21 @@ fn data_version(base: &Base) -> Result<i64, Fault> {
 }
 
 impl Stored for HubDb {
-    /// How much there was to tell.
-    type Memory = usize;
+    /// How much there was to tell, and when the next grant was due.
+    type Memory = (usize, u64);
 
     fn base(&mut self) -> &mut Base {
         &mut self.base
     }
-    fn memory(&self) -> usize {
-        self.news.len()
+    fn memory(&self) -> (usize, u64) {
+        (self.news.len(), self.due_ms)
     }
-    fn restore(&mut self, told: usize) {
+    fn restore(&mut self, (told, due_ms): (usize, u64)) {
         self.news.truncate(told);
+        self.due_ms = due_ms;
     }
     fn publish(&mut self) {
+        self.next_due.store(self.due_ms, Ordering::Release);
         self.fanout.tell(self.news.drain(..));
     }
 }

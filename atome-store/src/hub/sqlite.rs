@@ -2,24 +2,27 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use atome_proto::account::DirectoryEntry;
 use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
 use atome_proto::directory::DirectoryChange;
+use atome_proto::sharing::{Act, Grant, Policy, Why};
 use atome_proto::sync::v1::Batch;
-use atome_proto::{AccountId, AtomeId, ReplicaId};
+use atome_proto::{AccountId, AtomeId, GrantId, ReplicaId};
 use rusqlite::Connection;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::admit::Pushed;
 use super::fanout::Fanout;
+use super::sharing::{grants, policies, time, why};
 use super::{
-    AccountRecord, Admitted, ChangedPage, DirectoryKey, FeedPosition, HubDb, HubStore, Identity,
-    Invite, NewAccount, NewSession, PasswordChange, Registered, SessionRecord, Signals, StatePage,
-    accounts, directory, feed, sessions, states,
+    AccountRecord, Admitted, Census, ChangedPage, DirectoryKey, FeedPosition, GrantPage, HubDb,
+    HubStore, Identity, Invite, NewAccount, NewSession, PasswordChange, Question, Registered,
+    SessionRecord, Signals, StatePage, accounts, census, directory, feed, sessions, states,
 };
 use crate::error::{HubError, OpenError};
 use crate::pool::Pool;
@@ -33,6 +36,8 @@ pub struct SqliteHub {
     writer: Writer<HubDb>,
     readers: Pool,
     fanout: Arc<Fanout>,
+    /// When time next has an effect on a grant, in milliseconds since 1970.
+    next_due: Arc<AtomicU64>,
 }
 
 impl SqliteHub {
@@ -44,6 +49,7 @@ impl SqliteHub {
     pub fn open(path: &Path, durability: Durability) -> Result<Self, OpenError> {
         let db = HubDb::open(path, durability)?;
         let fanout = db.fanout();
+        let next_due = db.due();
         let failed = |source| OpenError::Fault {
             path: path.to_owned(),
             source,
@@ -52,6 +58,7 @@ impl SqliteHub {
             writer: Writer::start("hub-writer", db).map_err(failed)?,
             readers: Pool::start("hub-reader", path).map_err(failed)?,
             fanout,
+            next_due,
         })
     }
 
@@ -272,6 +279,68 @@ impl HubStore for SqliteHub {
             .await
     }
 
+    async fn settle(&self, now_ms: u64) -> Result<(), HubError> {
+        if now_ms < self.next_due.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        self.write(move |db| db.settle(now_ms)).await
+    }
+
+    async fn grants(
+        &self,
+        account: AccountId,
+        after: Option<GrantId>,
+        max_bytes: usize,
+    ) -> Result<GrantPage, HubError> {
+        self.read(move |connection| grants::page(connection, account, after, max_bytes))
+            .await
+    }
+
+    async fn grant(&self, account: AccountId, grant: GrantId) -> Result<Option<Grant>, HubError> {
+        self.read(move |connection| grants::one(connection, account, grant))
+            .await
+    }
+
+    async fn policies(&self, account: AccountId) -> Result<Vec<Policy>, HubError> {
+        self.read(move |connection| policies::all(connection, account))
+            .await
+    }
+
+    async fn act(&self, account: AccountId, act: Act, now_ms: u64) -> Result<(), HubError> {
+        self.write(move |db| db.act(account, &act, now_ms)).await
+    }
+
+    async fn why(&self, asker: AccountId, question: Question) -> Result<Why, HubError> {
+        self.read(move |connection| why::answer(connection, asker, &question))
+            .await
+    }
+
+    async fn seen(
+        &self,
+        account: AccountId,
+        replica: ReplicaId,
+        now_ms: u64,
+    ) -> Result<(), HubError> {
+        let is_unseen =
+            move |connection: &Connection| time::is_unseen(connection, account, replica, now_ms);
+        if !self.read(is_unseen).await? {
+            return Ok(());
+        }
+        self.write(move |db| db.seen(account, replica, now_ms))
+            .await
+    }
+
+    async fn evicted(
+        &self,
+        account: AccountId,
+        replica: ReplicaId,
+        feed: u64,
+        now_ms: u64,
+    ) -> Result<(), HubError> {
+        self.write(move |db| db.evicted(account, replica, feed, now_ms))
+            .await
+    }
+
     async fn digest(&self, account: AccountId) -> Result<(u64, Buckets), HubError> {
         self.read(move |connection| states::digest(connection, account))
             .await
@@ -287,5 +356,10 @@ impl HubStore for SqliteHub {
 
     async fn look_outside(&self) -> Result<(), HubError> {
         self.write(HubDb::look_outside).await
+    }
+
+    async fn census(&self, now_ms: u64) -> Result<Census, HubError> {
+        self.read(move |connection| census::take(connection, now_ms))
+            .await
     }
 }

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use atome_engine::sharing::{Cut, Sight};
 use atome_proto::commit::RawCommit;
 use atome_proto::digest::{Buckets, Digest};
 use atome_proto::state::{AtomeState, RawState};
 use atome_proto::{AccountId, AtomeId, ReplicaId};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::ledger::feeds::Kind;
 use super::{ChangedPage, STATE_PART_LEN, StatePage, feed};
 use crate::error::{Fault, HubError};
 use crate::sqlite::value::Db;
@@ -24,7 +26,12 @@ pub(super) fn page(
         total: total(connection, account)?,
     };
     let mut statement = connection.prepare_cached(
-        "SELECT atome, body FROM states WHERE account = ? AND atome > coalesce(?, x'') ORDER BY atome",
+        "SELECT atome, body, NULL, NULL FROM states \
+         WHERE account = ?1 AND atome > coalesce(?2, x'') \
+         UNION ALL \
+         SELECT v.atome, s.body, v.sight, v.held \
+         FROM views v CROSS JOIN states s ON s.account = v.owner AND s.atome = v.atome \
+         WHERE v.reader = ?1 AND v.atome > coalesce(?2, x'') ORDER BY 1",
     )?;
     let mut rows = statement.query(params![Db(account), after.map(Db)])?;
     let (mut len, mut last) = (0, None);
@@ -33,10 +40,17 @@ pub(super) fn page(
             page.last = last;
             break;
         }
-        let body: String = row.get(1)?;
-        len += body.len();
         last = Some(row.get::<_, Db<AtomeId>>(0)?.0);
-        push_parts(&mut page.states, body)?;
+        let Some(body) = seen(
+            row.get(1)?,
+            row.get(2)?,
+            row.get::<_, Option<String>>(3)?.as_deref(),
+        )?
+        else {
+            continue;
+        };
+        len += body.len();
+        page.states.extend(parts(body)?);
     }
     Ok(page)
 }
@@ -48,11 +62,29 @@ fn total(connection: &Connection, account: AccountId) -> Result<u64, HubError> {
     Ok(total.0)
 }
 
-/// Adds a state, in parts where it is long.
-fn push_parts(states: &mut Vec<RawState>, body: String) -> Result<(), HubError> {
+/// What is seen of a state: all of one's own, of another's what the view shows.
+fn seen(
+    body: String,
+    sight: Option<String>,
+    held: Option<&str>,
+) -> Result<Option<String>, HubError> {
+    let Some(sight) = sight else {
+        return Ok(Some(body));
+    };
+    let sight: Sight = serde_json::from_str(&sight)?;
+    if sight.live == Some(Cut::Whole) && held.is_none() {
+        return Ok(Some(body));
+    }
+    let held: Option<AtomeState> = held.map(serde_json::from_str).transpose()?;
+    let view = sight.view(&serde_json::from_str(&body)?, held.as_ref());
+    Ok(view.map(|view| serde_json::to_string(&view)).transpose()?)
+}
+
+/// A state in parts, where it is long; else whole.
+pub(super) fn parts(body: String) -> Result<Vec<RawState>, HubError> {
+    let mut states = vec![];
     if body.len() <= STATE_PART_LEN {
-        states.push(RawState::from_text(body)?);
-        return Ok(());
+        return Ok(vec![RawState::from_text(body)?]);
     }
     let whole: AtomeState = serde_json::from_str(&body)?;
     let mut part = AtomeState {
@@ -74,7 +106,7 @@ fn push_parts(states: &mut Vec<RawState>, body: String) -> Result<(), HubError> 
         part.particles.insert(key, particle);
     }
     states.push(RawState::encode(&part)?);
-    Ok(())
+    Ok(states)
 }
 
 pub(super) fn changed(
@@ -95,29 +127,151 @@ pub(super) fn changed(
         number: position.number,
     };
     let mut statement = connection.prepare_cached(
-        "SELECT f.number, c.body FROM feed f JOIN commits c ON c.id = f.commit_id \
+        "SELECT f.number, f.kind, coalesce(c.body, b.body), b.atome FROM feed f \
+         LEFT JOIN commits c ON f.kind = 0 AND c.id = f.item \
+         LEFT JOIN bodies b ON f.kind <> 0 AND b.id = f.item \
          WHERE f.account = ? AND f.number > ? ORDER BY f.number",
     )?;
     let mut rows = statement.query(params![Db(account), Db(since)])?;
-    let (mut seen, mut len) = (BTreeSet::new(), 0);
+    let (mut atomes, mut len) = (BTreeSet::new(), 0);
     while len < max_bytes {
         let Some(row) = rows.next()? else { break };
-        let commit = RawCommit::from_text(row.get(1)?)?
-            .decode()
-            .map_err(|error| Fault::Corrupt(error.to_string()))?;
-        for change in &commit.changes {
-            if !seen.insert(change.atome) {
+        page.through = row.get::<_, Db<u64>>(0)?.0;
+        let Some(body) = row.get::<_, Option<String>>(2)? else {
+            // It went with the account that it was of.
+            continue;
+        };
+        let kind = feed::kind(row.get(1)?)?;
+        let touched = match kind {
+            Kind::Commit => {
+                let commit = RawCommit::from_text(body)?
+                    .decode()
+                    .map_err(|error| Fault::Corrupt(error.to_string()))?;
+                commit.changes.iter().map(|change| change.atome).collect()
+            }
+            Kind::State => vec![row.get::<_, Db<AtomeId>>(3)?.0],
+            Kind::Evict => {
+                len += body.len();
+                serde_json::from_str(&body)?
+            }
+            Kind::Grant => {
+                len += body.len();
+                page.grants.push(serde_json::from_str(&body)?);
+                vec![]
+            }
+            Kind::Policy => {
+                len += body.len();
+                page.policies.push(serde_json::from_str(&body)?);
+                vec![]
+            }
+        };
+        for atome in touched {
+            if !atomes.insert(atome) {
                 continue;
             }
-            if let Some(body) = body(connection, account, change.atome)? {
-                len += body.len();
-                push_parts(&mut page.states, body)?;
+            match view(connection, account, atome)? {
+                Some(body) => {
+                    len += body.len();
+                    page.states.extend(parts(body)?);
+                }
+                // Of a commit only what is seen is told of, not even that there is more; an eviction tells
+                // of what was seen once.
+                None if kind == Kind::Commit => {
+                    atomes.remove(&atome);
+                }
+                None => page.gone.push(atome),
             }
         }
-        page.through = row.get::<_, Db<u64>>(0)?.0;
     }
     page.complete = page.through == position.head;
     Ok(page)
+}
+
+/// What an account sees of an atome, its own or another's.
+pub(super) fn view(
+    connection: &Connection,
+    account: AccountId,
+    atome: AtomeId,
+) -> Result<Option<String>, HubError> {
+    if let Some(own) = body(connection, account, atome)? {
+        return Ok(Some(own));
+    }
+    let mut statement = connection.prepare_cached(
+        "SELECT s.body, v.sight, v.held FROM views v \
+         JOIN states s ON s.account = v.owner AND s.atome = v.atome \
+         WHERE v.reader = ? AND v.atome = ?",
+    )?;
+    let found = statement
+        .query_row(params![Db(account), Db(atome)], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<String>>(2)?))
+        })
+        .optional()?;
+    match found {
+        Some((body, sight, held)) => seen(body, sight, held.as_deref()),
+        None => Ok(None),
+    }
+}
+
+/// Adds a state, whose first commit has a feed number.
+pub(super) fn insert(
+    connection: &Connection,
+    account: AccountId,
+    atome: AtomeId,
+    made: u64,
+    body: &str,
+    parent: Option<AtomeId>,
+) -> Result<(), HubError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO states (account, atome, made, body, parent) VALUES (?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            Db(account),
+            Db(atome),
+            Db(made),
+            body,
+            parent.map(Db)
+        ])?;
+    Ok(())
+}
+
+/// Writes a state that is there.
+pub(super) fn update(
+    connection: &Connection,
+    account: AccountId,
+    atome: AtomeId,
+    body: &str,
+    parent: Option<AtomeId>,
+) -> Result<(), HubError> {
+    connection
+        .prepare_cached("UPDATE states SET body = ?, parent = ? WHERE account = ? AND atome = ?")?
+        .execute(params![body, parent.map(Db), Db(account), Db(atome)])?;
+    Ok(())
+}
+
+/// The atomes right below an atome.
+pub(super) fn children(
+    connection: &Connection,
+    account: AccountId,
+    atome: AtomeId,
+) -> Result<Vec<AtomeId>, HubError> {
+    let mut statement =
+        connection.prepare_cached("SELECT atome FROM states WHERE account = ? AND parent = ?")?;
+    let rows = statement.query_map(params![Db(account), Db(atome)], |row| {
+        Ok(row.get::<_, Db<AtomeId>>(0)?.0)
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Whether something stands below an atome.
+pub(super) fn has_children(
+    connection: &Connection,
+    account: AccountId,
+    atome: AtomeId,
+) -> Result<bool, HubError> {
+    let mut statement =
+        connection.prepare_cached("SELECT 1 FROM states WHERE account = ? AND parent = ?")?;
+    Ok(statement.exists(params![Db(account), Db(atome)])?)
 }
 
 /// The body of one state.
@@ -150,12 +304,12 @@ pub(super) fn digest(
     Ok((head, buckets))
 }
 
-/// Adds to a bucket of an account's digest: atomes that are new, and what the sum grows by.
+/// Adds to a bucket of an account's digest: how many atomes it grows by, and what the sum does.
 pub(super) fn add_to_digest(
     connection: &Connection,
     account: AccountId,
     bucket: u8,
-    new: u64,
+    new: i64,
     grows: Digest,
 ) -> Result<(), HubError> {
     let (atomes, sum) = connection
@@ -173,7 +327,7 @@ pub(super) fn add_to_digest(
         .execute(params![
             Db(account),
             bucket,
-            Db(atomes + new),
+            Db(atomes.saturating_add_signed(new)),
             Db(sum.plus(grows))
         ])?;
     Ok(())

@@ -44,6 +44,7 @@ pub(crate) const HUB: Kind = Kind {
     migrations: &[
         include_str!("../../migrations/hub/0001_initial.sql"),
         include_str!("../../migrations/hub/0002_accounts.sql"),
+        include_str!("../../migrations/hub/0003_sharing.sql"),
     ],
 };
 
@@ -122,7 +123,10 @@ mod tests {
     const FROZEN: &[(&Kind, &[&str])] = &[
         (&REPLICA, &["c1971e07f4eee3dc", "4cd90d044b0266d9"]),
         (&MACHINE, &["1e308b0bae4c28c4", "b39be4152497e73d"]),
-        (&HUB, &["cf8617ad10625fd1", "6cb9f8a6d6ecbebb"]),
+        (
+            &HUB,
+            &["cf8617ad10625fd1", "6cb9f8a6d6ecbebb", "a9e40ab8d8f896de"],
+        ),
     ];
 
     fn schema(connection: &Connection) -> Vec<(String, String)> {

@@ -46,7 +46,8 @@ async fn status(context: &mut Context) -> Result<(), Fault> {
     Ok(())
 }
 
-fn now_ms() -> u64 {
+/// Milliseconds since 1970.
+pub(super) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
@@ -129,7 +130,7 @@ fn findings(out: &mut Out, status: &Status) -> std::io::Result<()> {
         let text = format!(
             "\n{} {}{}: {}",
             word(&finding.severity),
-            plain(&finding.code),
+            finding.code,
             whose.map_or_else(String::new, |one| format!(" ({})", plain(&one.name))),
             plain(&finding.message)
         );

@@ -1,6 +1,8 @@
 //! A daemon of the test's own: answers by a function of the request, and remembers what it was asked.
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -37,7 +39,9 @@ impl Log {
 
 /// Serves the socket `s` of a home until the test ends.
 pub(crate) fn serve(folder: &Path, answer: fn(&Asked) -> Answer) -> Log {
-    let listener = UnixListener::bind(folder.join("s")).unwrap();
+    let socket = folder.join("s");
+    let listener = UnixListener::bind(&socket).unwrap();
+    std::fs::set_permissions(&socket, Permissions::from_mode(0o660)).unwrap();
     let log = Log::default();
     let shared = log.clone();
     std::thread::spawn(move || {

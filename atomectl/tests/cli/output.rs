@@ -41,6 +41,11 @@ fn daemon(asked: &Asked) -> Answer {
             {"attempt":"list the folder /","outcome":"it worked","forbidden":false}]"#
                 .into(),
         ),
+        "GET /v1/doctor" => ok(format!(
+            r#"[{{"code":"disk-ok","severity":"ok","message":"The disk has room.","remedy":""}},
+            {{"code":"commits-refused","severity":"warning","account":"{ANNA}","message":"The hub refused 1 commit.","remedy":"look at it"}},
+            {{"code":"certificate-over","severity":"error","since":"2026-11-23T10:00:00Z","message":"The certificate has ended.","remedy":"renew it"}}]"#
+        )),
         "GET /v1/status" => ok(format!(
             r#"{{"schema":1,"version":"0.1.0","runtime":{RUNTIME},"accounts":[{}],"health":[{{"code":"clock-ahead","severity":"warning",
             "since":"2026-11-23T10:00:00Z","message":"the clock is 90 s ahead","remedy":"set the clock"}}]}}"#,
@@ -120,6 +125,7 @@ fn output_is_as_it_was() {
     let documents: &[&[&str]] = &[
         &["status"],
         &["runtime"],
+        &["doctor"],
         &["doctor", "--prove-direction"],
         &["version"],
         &["account", "list"],
@@ -169,7 +175,18 @@ fn output_is_as_it_was() {
     ] {
         text.push_str(&home.told(args, &home.run_with(args, "hunter2\n")));
     }
-    golden::compare("output.txt", &text);
+    golden::compare("output.txt", &without_owner(&text));
+}
+
+/// Who runs the test owns the socket.
+fn without_owner(text: &str) -> String {
+    let mut parts = text.split(" owner ");
+    let mut whole = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (_, rest) = part.split_once(": this user").unwrap();
+        whole.push_str(&format!(" owner OWNER and group GROUP: this user{rest}"));
+    }
+    whole
 }
 
 /// What the daemon was asked for by one command: its last request.

@@ -46,7 +46,7 @@ impl Accounts {
         let cursor = self.read(|view| view.directory_cursor()).await?;
         // One that was never whole is no answer.
         let whole = cursor.is_some_and(|cursor| cursor.true_ms > 0);
-        if self.0.directory == DirectoryMode::All && whole {
+        if self.config().directory == DirectoryMode::All && whole {
             self.select_any(peer, named).await?;
             return self.cached_page(find, after, limit).await;
         }
@@ -58,7 +58,7 @@ impl Accounts {
             Ok(page) => Ok(self.now(page.entries, page.next)),
             Err(why)
                 if why.code == Code::HubUnreachable
-                    && self.0.directory == DirectoryMode::Contacts =>
+                    && self.config().directory == DirectoryMode::Contacts =>
             {
                 self.cached_page(find, after, limit).await
             }
@@ -80,7 +80,7 @@ impl Accounts {
     ) -> Result<DirectoryReply, Problem> {
         self.select_any(peer, named).await?;
         let found = self.cached_entry(&wanted).await?;
-        if self.0.directory == DirectoryMode::All && found.is_some() {
+        if self.config().directory == DirectoryMode::All && found.is_some() {
             return self.cached(found.into_iter().collect(), None).await;
         }
         let asked = async {
@@ -108,7 +108,7 @@ impl Accounts {
 
     async fn keep_contact(&self, entry: &DirectoryEntry) -> Result<(), Problem> {
         let listed = entry.visibility == atome_proto::account::Visibility::Public;
-        if self.0.directory != DirectoryMode::Contacts || !listed {
+        if self.config().directory != DirectoryMode::Contacts || !listed {
             return Ok(());
         }
         let entry = entry.clone();
@@ -118,7 +118,7 @@ impl Accounts {
 
     async fn cached_entry(&self, wanted: &Wanted) -> Result<Option<DirectoryEntry>, Problem> {
         match wanted {
-            _ if self.0.directory == DirectoryMode::None => Ok(None),
+            _ if self.config().directory == DirectoryMode::None => Ok(None),
             Wanted::Name(name) => match fold(name) {
                 Ok(folded) => self.read(move |view| view.directory_by_name(&folded)).await,
                 Err(_) => Ok(None),
@@ -162,7 +162,7 @@ impl Accounts {
         next: Option<String>,
     ) -> Result<DirectoryReply, Problem> {
         let now = Self::wall_ms();
-        let all = self.0.directory == DirectoryMode::All;
+        let all = self.config().directory == DirectoryMode::All;
         let true_ms = if all && self.is_connected() {
             // While a connection stands, whatever changes is told on it.
             Some(now)

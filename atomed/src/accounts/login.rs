@@ -128,7 +128,7 @@ impl Accounts {
         let login = account::Login {
             username,
             password,
-            device: self.0.device.clone(),
+            device: self.config().device.clone(),
             cookie: false,
         };
         hub.login(&login, limit).await

@@ -74,7 +74,7 @@ impl Accounts {
             retry_secret,
             invite: row.invite,
             cookie: false,
-            device: self.0.device.clone(),
+            device: self.config().device.clone(),
         };
         let id = account.id;
         match hub.register(&register).await {

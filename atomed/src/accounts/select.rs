@@ -37,7 +37,12 @@ impl Accounts {
             .into_iter()
             .map(|tie| (tie.account, Access::Login))
             .collect();
-        for rule in self.0.access.iter().filter(|rule| rule.uid == peer.uid) {
+        for rule in self
+            .config()
+            .access
+            .iter()
+            .filter(|rule| rule.uid == peer.uid)
+        {
             if let Some(row) = self.row_of(&rule.account).await? {
                 found.insert(row.entry.user_id, Access::Configuration);
             }
@@ -47,7 +52,7 @@ impl Accounts {
 
     /// Whether the configuration ties some Unix user to an account.
     pub(super) async fn is_configured(&self, account: AccountId) -> Result<bool, Problem> {
-        for rule in &self.0.access {
+        for rule in &self.config().access {
             let row = self.row_of(&rule.account).await?;
             if row.is_some_and(|row| row.entry.user_id == account) {
                 return Ok(true);

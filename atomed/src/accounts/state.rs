@@ -2,7 +2,7 @@
 
 use atome_engine::replica::{Phase, Position};
 use atome_proto::local::v1::{
-    AccountState, AccountStatus, AccountView, Finding, Mode, SetMode, Severity,
+    AccountState, AccountStatus, AccountView, Finding, FindingCode, Mode, SetMode,
 };
 use atome_proto::time::to_rfc3339;
 use atome_proto::{AccountId, Problem};
@@ -107,34 +107,25 @@ impl Accounts {
         }
     }
 
-    /// An account's status and findings, its store open or not.
-    ///
-    /// # Errors
-    ///
-    /// Where its store fails.
-    pub async fn status_of(
-        &self,
-        row: &MachineAccount,
-    ) -> Result<(AccountStatus, Vec<Finding>), Problem> {
+    /// An account's status and findings, its store open or not, sound or not: that one fails hides no other.
+    pub async fn status_of(&self, row: &MachineAccount) -> (AccountStatus, Vec<Finding>) {
         let id = row.entry.user_id;
         let slot = self.slots().get(&id).cloned();
         match slot {
-            Some(Slot::Open(account)) => Ok((account.status(row).await?, account.findings(row))),
-            Some(Slot::Broken(why)) => Ok(broken(row, id, why)),
-            None => Ok(broken(row, id, crate::sync::stopping())),
+            Some(Slot::Open(account)) => match account.status(row).await {
+                Ok(status) => (status, account.findings(row)),
+                Err(why) => broken(row, id, why),
+            },
+            Some(Slot::Broken(why)) => broken(row, id, why),
+            None => broken(row, id, crate::sync::stopping()),
         }
     }
 }
 
 fn broken(row: &MachineAccount, id: AccountId, why: Problem) -> (AccountStatus, Vec<Finding>) {
-    let finding = Finding {
-        code: "store-unusable".to_owned(),
-        severity: Severity::Error,
-        account: Some(id),
-        since: to_rfc3339(crate::clock::wall_ms()),
-        message: why.detail.clone(),
-        remedy: "do what it says, then restart the daemon; the store was left untouched".to_owned(),
-    };
+    let finding = Finding::new(FindingCode::StoreUnusable)
+        .message(why.detail.clone())
+        .of(id);
     let status = AccountStatus {
         name: row.entry.username.clone(),
         id,

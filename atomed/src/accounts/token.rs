@@ -68,7 +68,7 @@ impl Accounts {
     /// Takes over the tokens that the service manager hands in for accounts of `[[access]]`, each as a
     /// credential of the account's name: a machine with such a token needs no login at all.
     pub(super) async fn adopt_credentials(&self) -> Result<(), Problem> {
-        for rule in &self.0.access {
+        for rule in &self.config().access {
             let name = rule.account.clone();
             let Some(token) = self.credential(name.clone()).await? else {
                 continue;
@@ -83,8 +83,8 @@ impl Accounts {
                 Ok(session) => session,
                 Err(why) if why.code == Code::WrongCredentials => {
                     tracing::error!(
-                        account = name,
-                        "the hub does not take the credential's token"
+                        uid = rule.uid,
+                        "the hub does not take the token of the credential for this user's account"
                     );
                     continue;
                 }

@@ -1,12 +1,13 @@
 //! `POST /v1/commits`: operations become one commit, durable here before the answer.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use atome_engine::draft::Draft;
 use atome_proto::commit::{BadKey, Create, Key};
 use atome_proto::local::v1::{NewAtome, Operation, Receipt, Write, WriteReply};
 use atome_proto::value::Value;
-use atome_proto::{AtomeId, Code, Problem};
+use atome_proto::{AccountId, AtomeId, Code, Problem};
 
 use super::reference::{missing, resolve};
 use super::reply::{self, Handled};
@@ -35,8 +36,10 @@ pub(super) async fn write(mut asked: Asked<'_>) -> Handled {
     for (id, operation) in ids.iter().zip(write.operations) {
         drafts.push(drafting.draft(*id, operation).await?);
     }
+    let began = Instant::now();
     let written = account.store.write(account.id, drafts, clock::now()).await;
     let written = written.map_err(|e| problem(&e))?;
+    account.writes.since(began);
     let receipt = if write.receipt {
         let position = account.store.position().await.map_err(|e| problem(&e))?;
         Some(Receipt {
@@ -67,7 +70,8 @@ impl Drafting<'_> {
         match (&operation.atome, &operation.create) {
             (Some(reference), None) => self.named(reference).await,
             (None, Some(new)) => {
-                let id = self.new_id(new)?;
+                let owner = self.owner_below(operation.parent.as_deref()).await?;
+                let id = new_id(owner, new)?;
                 if !self.made.insert(id) {
                     return Err(bad(format!("the request makes {id} twice")));
                 }
@@ -79,15 +83,14 @@ impl Drafting<'_> {
         }
     }
 
-    fn new_id(&self, new: &NewAtome) -> Result<AtomeId, Problem> {
-        match (new.id, &new.key) {
-            (Some(_), Some(_)) => Err(bad(
-                "give the atome an id or a key, not both: a key gives the id",
-            )),
-            (Some(id), None) => Ok(id),
-            (None, Some(key)) => Ok(AtomeId::from_key(self.account.id, key)),
-            (None, None) => Ok(random::atome_id(clock::wall_ms())?),
-        }
+    /// Whose an atome is that is made below another: whose that one is.
+    async fn owner_below(&self, parent: Option<&str>) -> Result<AccountId, Problem> {
+        let Some(parent) = parent.filter(|parent| !parent.is_empty()) else {
+            return Ok(self.account.id);
+        };
+        let parent = self.named(parent).await?;
+        let owner = self.account.store.owner_below(Some(parent)).await;
+        owner.map_err(|e| problem(&e))
     }
 
     async fn named(&self, reference: &str) -> Result<AtomeId, Problem> {
@@ -115,9 +118,10 @@ impl Drafting<'_> {
             if let Some(kind) = &new.kind {
                 draft.set.insert(Key::of_envelope(Key::KIND), text(kind));
             }
+            let owner = self.owner_below(operation.parent.as_deref()).await?;
             draft.create = Some(Create {
                 key: new.key,
-                owner: None,
+                owner: Some(owner).filter(|owner| *owner != self.account.id),
             });
         }
         if let Some(deleted) = operation.deleted {
@@ -149,6 +153,17 @@ impl Drafting<'_> {
         }
         let found = self.account.store.get(id).await.map_err(|e| problem(&e))?;
         found.map(|_| id).ok_or_else(|| missing(reference))
+    }
+}
+
+fn new_id(owner: AccountId, new: &NewAtome) -> Result<AtomeId, Problem> {
+    match (new.id, &new.key) {
+        (Some(_), Some(_)) => Err(bad(
+            "give the atome an id or a key, not both: a key gives the id",
+        )),
+        (Some(id), None) => Ok(id),
+        (None, Some(key)) => Ok(AtomeId::from_key(owner, key)),
+        (None, None) => Ok(random::atome_id(clock::wall_ms())?),
     }
 }
 

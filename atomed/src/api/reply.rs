@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use atome_proto::{Code, Problem};
+use atome_service::metrics::CONTENT_TYPE;
 use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -53,8 +54,11 @@ pub(super) fn ok<T: Serialize>(value: &T) -> Handled {
 
 /// Figures for Prometheus.
 pub(super) fn metrics(text: String) -> Response<Body> {
-    let kind = "text/plain; version=0.0.4; charset=utf-8";
-    response(StatusCode::OK, kind, Full::from(text).boxed_unsync())
+    response(
+        StatusCode::OK,
+        CONTENT_TYPE,
+        Full::from(text).boxed_unsync(),
+    )
 }
 
 /// It is done, and there is nothing to say.

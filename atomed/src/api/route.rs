@@ -10,8 +10,8 @@ use crate::accounts::{Account, Selected};
 use super::query::Query;
 use super::reply::{self, Body, Handled};
 use super::{
-    Peer, Shared, accounts, atomes, commits, directory, list, metrics, seed, status, sync, tree,
-    watch,
+    Peer, Shared, accounts, atomes, commits, directory, list, metrics, seed, sharing, status, sync,
+    tree, watch,
 };
 
 /// A request as handlers take it.
@@ -58,7 +58,9 @@ pub(super) async fn answer(
     };
     handled.unwrap_or_else(|problem| {
         if problem.code == Code::Internal {
-            tracing::error!(path = head.uri.path(), why = %problem, "a request failed");
+            // What comes after names an account or an atome.
+            let what = head.uri.path().split('/').nth(2).unwrap_or_default();
+            tracing::error!(what, why = %problem, "a request failed");
         }
         reply::problem(&problem)
     })
@@ -117,6 +119,8 @@ async fn dispatch(method: &Method, segments: &[&str], asked: Asked<'_>) -> Handl
             ("GET", "version") => status::version(asked),
             ("GET", "runtime") => status::runtime(asked),
             ("GET", "status") => status::status(asked).await,
+            ("GET", "doctor") => status::doctor(asked).await,
+            ("GET", "facts") => status::facts(asked).await,
             ("GET", "prove-direction") => status::prove_direction(asked).await,
             ("GET", "metrics") => metrics::metrics(asked).await,
             ("GET", "whoami") => accounts::whoami(asked).await,
@@ -127,10 +131,15 @@ async fn dispatch(method: &Method, segments: &[&str], asked: Asked<'_>) -> Handl
             ("GET", "watch") => watch::watch(asked).await,
             ("POST", "seed") => seed::seed(asked).await,
             ("POST", "verify") => seed::verify(asked).await,
+            ("POST", "acts") => sharing::act(asked).await,
+            ("GET", "grants") => sharing::grants(asked).await,
+            ("GET", "policies") => sharing::policies(asked).await,
+            ("GET", "why") => sharing::why(asked).await,
             (
                 _,
-                "version" | "runtime" | "status" | "prove-direction" | "metrics" | "whoami"
-                | "login" | "logout" | "commits" | "tree" | "watch" | "seed" | "verify",
+                "version" | "runtime" | "status" | "doctor" | "facts" | "prove-direction"
+                | "metrics" | "whoami" | "login" | "logout" | "commits" | "tree" | "watch" | "seed"
+                | "verify" | "acts" | "grants" | "policies" | "why",
             ) => Err(no_method(method)),
             _ => Err(no_route(segments)),
         },

@@ -1,6 +1,7 @@
 //! `seed` and `verify`: the store is brought to what records say, or compared with it.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use atome_engine::seed::differences;
 use atome_proto::limit::SEED_CHUNK_RECORDS;
@@ -33,11 +34,14 @@ pub(super) async fn seed(mut asked: Asked<'_>) -> Handled {
         named.push((id, record));
     }
     twice(account.id, &named)?;
+    let began = Instant::now();
     let seeded = account
         .store
         .seed(account.id, named, dry_run, clock::now())
         .await;
-    reply::ok(&seeded.map_err(|e| problem(&e))?)
+    let seeded = seeded.map_err(|e| problem(&e))?;
+    account.writes.since(began);
+    reply::ok(&seeded)
 }
 
 pub(super) async fn verify(mut asked: Asked<'_>) -> Handled {

@@ -1,4 +1,4 @@
-//! `version`, `runtime`, `status`, `prove-direction`: what the daemon is, how it stands, what it cannot do.
+//! `version`, `runtime`, `status`, `doctor`, `facts`, `prove-direction`: what the daemon is, how it stands, what it cannot do.
 
 use atome_proto::local::v1::{Status, Version};
 use atome_proto::sync::v1;
@@ -30,10 +30,10 @@ pub(super) fn runtime(asked: Asked<'_>) -> Handled {
 pub(super) async fn status(asked: Asked<'_>) -> Handled {
     asked.query.done()?;
     let shared = asked.shared;
-    let mut health = shared.standing.clone();
+    let mut health = shared.doctor.standing().to_vec();
     let mut accounts = Vec::new();
     for row in shared.accounts.visible(asked.peer).await? {
-        let (status, findings) = shared.accounts.status_of(&row).await?;
+        let (status, findings) = shared.accounts.status_of(&row).await;
         accounts.push(status);
         health.extend(findings);
     }
@@ -45,6 +45,21 @@ pub(super) async fn status(asked: Asked<'_>) -> Handled {
         accounts,
         health,
     })
+}
+
+/// Looks at everything that a person would look at.
+pub(super) async fn doctor(asked: Asked<'_>) -> Handled {
+    asked.query.done()?;
+    let shared = asked.shared;
+    let findings = shared.doctor.examine(&shared.accounts, asked.peer).await?;
+    reply::ok(&findings)
+}
+
+/// Settings and sizes, for support.
+pub(super) async fn facts(asked: Asked<'_>) -> Handled {
+    asked.query.done()?;
+    let shared = asked.shared;
+    reply::ok(&shared.doctor.facts(&shared.accounts, asked.peer).await?)
 }
 
 /// Tries what the kernel is to refuse, for root and for whoever has an account here.

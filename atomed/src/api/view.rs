@@ -48,6 +48,7 @@ impl<'a> Viewer<'a> {
             parent,
             owner: state.owner,
             creator: state.creator,
+            copied_from: state.copied_from(),
             created_at: to_rfc3339(state.created.time.ms()),
             updated_at: to_rfc3339(state.updated.time.ms()),
             deleted: state.is_deleted(),

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use atome_proto::runtime::Profile;
+use atome_service::log::{Levels, NoLevels};
 
 use super::endpoint::{BadEndpoint, Endpoint};
 use super::fault::{Fault, Faults, Place};
 use super::location::Environment;
 use super::proxy::proxy_for;
 use super::settings::{AccessSetting, Setting, Settings};
+use super::system::{hostname, uid_of};
 use super::{
     AccessRule, Config, DirectoryMode, Durability, LogFormat, Remote, Sandbox, SecretStore,
 };
@@ -24,6 +26,7 @@ pub(super) fn check(
         whole,
         faults: settings.faults,
         values: settings.values,
+        remote_group: settings.groups.get("remote").cloned(),
     };
     let profile = checker.profile();
     let remote = checker.remote(profile, environment);
@@ -55,6 +58,8 @@ struct Checker {
     whole: Place,
     faults: Vec<Fault>,
     values: std::collections::BTreeMap<String, Setting>,
+    /// Where `[remote]` stands.
+    remote_group: Option<Place>,
 }
 
 impl Checker {
@@ -144,24 +149,18 @@ impl Checker {
     }
 
     fn log_format(&mut self) -> LogFormat {
-        let words = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-        self.word("log.format", &words, LogFormat::Text)
+        self.word("log.format", LogFormat::WORDS, LogFormat::Text)
     }
 
-    fn log_level(&mut self) -> String {
+    fn log_level(&mut self) -> Levels {
         let Some(setting) = self.take("log.level") else {
-            return "info".to_owned();
+            return Levels::default();
         };
-        match setting.text.parse::<tracing_subscriber::EnvFilter>() {
-            Ok(_) if !setting.text.is_empty() => {}
-            Ok(_) | Err(_) => self.fault(
-                setting.place,
-                "log.level",
-                format!("'{}' is no level", setting.text),
-                "write error, warn, info, debug or trace, or a list such as info,atomed=debug",
-            ),
-        }
-        setting.text
+        Levels::parse(&setting.text).unwrap_or_else(|NoLevels| {
+            let why = format!("'{}' names no levels", setting.text);
+            self.fault(setting.place, "log.level", why, NoLevels::REMEDY);
+            Levels::default()
+        })
     }
 
     fn state_dir(&mut self, environment: &Environment) -> PathBuf {
@@ -221,7 +220,8 @@ impl Checker {
                         setting.place,
                         "device",
                         "a device's name is a text of 1 to 64 characters on one line",
-                        "shorten it, or remove the key: the host's name is the default",
+                        "write a short name without tabs and line breaks, or remove the key: the host's \
+                         name is the default",
                     );
                 }
                 setting.text
@@ -232,6 +232,22 @@ impl Checker {
     fn remote(&mut self, profile: Profile, environment: &Environment) -> Option<Remote> {
         let ca_file = self.path("remote.ca_file");
         let Some(setting) = self.take("remote.endpoint") else {
+            let is_told = |fault: &Fault| {
+                let key = fault.key.as_deref().unwrap_or_default();
+                key.starts_with("remote.")
+            };
+            if let Some(place) = self.remote_group.take()
+                && ca_file.is_none()
+                && !self.faults.iter().any(is_told)
+            {
+                self.fault(
+                    place,
+                    "remote",
+                    "it names no hub",
+                    "write endpoint = \"wss://…\" below [remote]; or remove [remote], and the daemon is \
+                     fully offline",
+                );
+            }
             if let Some((_, place)) = ca_file {
                 self.fault(
                     place,
@@ -249,7 +265,11 @@ impl Checker {
                     BadEndpoint::NoAddress(_) | BadEndpoint::Scheme(_) => {
                         "write wss:// and the hub's name, such as \"wss://hub.example.org\""
                     }
-                    BadEndpoint::More(_) => {
+                    BadEndpoint::Port(_) => {
+                        "write the number of the hub's port, or nothing behind the host: 443 is the \
+                         default of wss://"
+                    }
+                    BadEndpoint::More(_) | BadEndpoint::User => {
                         "write only scheme, host and port; the paths at a hub are the daemon's \
                          affair, and tokens come by login"
                     }
@@ -328,11 +348,12 @@ impl Checker {
                 );
                 continue;
             };
-            let Some(uid) = uid_of(&user.text) else {
-                let why = format!("there is no Unix user '{}' on this machine", user.text);
-                let remedy = "write the name or the number of one, or make that user first";
-                self.fault(user.place, "access.unix_user", why, remedy);
-                continue;
+            let uid = match uid_of(&user.text) {
+                Ok(uid) => uid,
+                Err((why, remedy)) => {
+                    self.fault(user.place, "access.unix_user", why, remedy);
+                    continue;
+                }
             };
             let rule = AccessRule {
                 uid,
@@ -346,26 +367,5 @@ impl Checker {
             }
         }
         rules
-    }
-}
-
-fn uid_of(user: &str) -> Option<u32> {
-    if let Ok(uid) = user.parse() {
-        return Some(uid);
-    }
-    let user = nix::unistd::User::from_name(user).ok()??;
-    Some(user.uid.as_raw())
-}
-
-fn hostname() -> String {
-    let name = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
-    let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
-    if name.is_empty() {
-        "machine".to_owned()
-    } else {
-        name
     }
 }

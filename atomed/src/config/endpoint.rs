@@ -29,9 +29,15 @@ pub enum BadEndpoint {
     /// Another scheme.
     #[error("'{0}://' is no way to reach a hub")]
     Scheme(String),
-    /// A path, a query, or a user before the host.
+    /// What stands behind the colon is no port.
+    #[error("'{0}' is no port: a number from 1 to 65535")]
+    Port(String),
+    /// A path or a query.
     #[error("an endpoint is a scheme, a host and perhaps a port; '{0}' says more")]
     More(String),
+    /// A user before the host, perhaps with a password, which is not repeated.
+    #[error("an endpoint is a scheme, a host and perhaps a port; a user stands before the host")]
+    User,
 }
 
 impl Endpoint {
@@ -50,18 +56,22 @@ impl Endpoint {
             None => return Err(none()),
         };
         let authority = uri.authority().ok_or_else(none)?;
-        let more = !matches!(uri.path(), "" | "/")
-            || uri.query().is_some()
-            || authority.as_str().contains('@');
-        if more {
+        if authority.as_str().contains('@') {
+            return Err(BadEndpoint::User);
+        }
+        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
             return Err(BadEndpoint::More(text.to_owned()));
         }
         let host = authority.host().trim_matches(['[', ']']);
         if host.is_empty() {
             return Err(none());
         }
-        let port = match authority.port() {
-            Some(port) => port.as_u16(),
+        let behind = authority.as_str().strip_prefix(authority.host());
+        let port = match behind.and_then(|behind| behind.strip_prefix(':')) {
+            Some(port) => match port.parse() {
+                Ok(number) if number > 0 => number,
+                Ok(_) | Err(_) => return Err(BadEndpoint::Port(port.to_owned())),
+            },
             None if tls => 443,
             None => 80,
         };
@@ -145,6 +155,11 @@ mod tests {
             "https://hub.example.org",
             "wss://",
             "wss://u:p@hub.example.org",
+            "wss://hub.example.org:",
+            "wss://hub.example.org:0",
+            "wss://hub.example.org:65536",
+            "wss://hub.example.org:port",
+            "wss://[2001:db8::1]:0",
             "wss://hub.example.org/ws",
             "wss://hub.example.org?x=1",
         ] {

@@ -13,7 +13,7 @@ use super::fault::{Fault, Faults, Place};
 use super::location::Environment;
 
 /// Every key that takes one text.
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "profile",
     "state_dir",
     "sandbox",
@@ -51,6 +51,8 @@ pub(super) struct AccessSetting {
 pub(super) struct Settings {
     pub(super) values: BTreeMap<String, Setting>,
     pub(super) access: Vec<AccessSetting>,
+    /// The groups that stand in the file.
+    pub(super) groups: BTreeMap<String, Place>,
     pub(super) faults: Vec<Fault>,
 }
 
@@ -69,7 +71,7 @@ pub(super) fn gather(
         place: reader.place(error.span().map_or(0, |span| span.start)),
         key: None,
         why: format!("this is not TOML: {}", error.message()),
-        remedy: "a setting is written key = \"value\", a group as [group]".to_owned(),
+        remedy: remedy_for_syntax(error.message()).to_owned(),
     })?;
     reader.table("", table.get_ref());
     reader.environment(environment);
@@ -107,7 +109,10 @@ impl Reader<'_> {
                     let text = text.clone().into_owned();
                     self.settings.values.insert(key, Setting { text, place });
                 }
-                DeValue::Table(inner) if is_group(&key) => self.table(&key, inner),
+                DeValue::Table(inner) if is_group(&key) => {
+                    self.settings.groups.insert(key.clone(), place);
+                    self.table(&key, inner);
+                }
                 DeValue::Array(entries) if key == "access" => {
                     for entry in entries.iter() {
                         self.access(entry);
@@ -191,7 +196,7 @@ impl Reader<'_> {
                 let text = text.clone();
                 self.settings.values.insert(key, Setting { text, place });
             } else {
-                let remedy = remedy_for_unknown(&key);
+                let remedy = remedy_for_variable(&key);
                 self.fault(place, key, "this variable names no key", remedy);
             }
         }
@@ -218,11 +223,76 @@ fn is_group(key: &str) -> bool {
     })
 }
 
-/// Names the key that was probably meant, else all of them.
+/// What is to be written instead of what is no TOML.
+fn remedy_for_syntax(message: &str) -> &'static str {
+    if message.contains("duplicate key") {
+        "keep one of the two"
+    } else if message.contains("escape") {
+        "write a backslash twice, or put the text in single quotes"
+    } else {
+        "a setting is written key = \"value\", a group as [group]"
+    }
+}
+
+/// Letters in which a word may differ from the one that was meant.
+const TYPOS_MAX: usize = 2;
+
+/// Names the key that was probably meant, else those that stand there.
 fn remedy_for_unknown(key: &str) -> String {
-    let same_name = |known: &&&str| last(known) == last(key);
-    match KEYS.iter().find(same_name) {
-        Some(known) => format!("{known} was probably meant"),
-        None => format!("remove it; the keys are {}, [[access]]", KEYS.join(", ")),
+    let name = last(key);
+    if let Some(known) = KEYS.iter().find(|known| last(known) == name) {
+        return format!("{known} was probably meant");
+    }
+    let distance = |known: &&&str| strsim::damerau_levenshtein(last(known), name);
+    if let Some(known) = KEYS.iter().min_by_key(distance)
+        && distance(&known) <= TYPOS_MAX
+    {
+        return format!("{known} was probably meant");
+    }
+    let mut groups: Vec<&str> = KEYS
+        .iter()
+        .filter_map(|known| known.split_once('.'))
+        .map(|it| it.0)
+        .collect();
+    groups.dedup();
+    let is_close = |group: &&&str| strsim::damerau_levenshtein(group, name) <= TYPOS_MAX;
+    if let Some(group) = groups.iter().find(is_close).filter(|_| !key.contains('.')) {
+        return format!("[{group}] was probably meant");
+    }
+    let group = key.split_once('.').map_or("", |(group, _)| group);
+    let here: Vec<&str> = KEYS
+        .iter()
+        .filter(|known| {
+            known
+                .split_once('.')
+                .is_some_and(|(there, _)| there == group)
+        })
+        .map(|known| last(known))
+        .collect();
+    if here.is_empty() {
+        format!("remove it; the keys are {}, [[access]]", KEYS.join(", "))
+    } else {
+        format!("remove it; the keys of [{group}] are {}", here.join(", "))
+    }
+}
+
+/// Names the variable that was probably meant, else all keys.
+fn remedy_for_variable(key: &str) -> String {
+    let variable =
+        |known: &str| format!("{PREFIX}{}", known.to_ascii_uppercase().replace('.', "__"));
+    if key == "access" || key.starts_with("access.") {
+        return "write [[access]] in the file: it is a list, and has no variable".to_owned();
+    }
+    let joined = key.replace('.', "_");
+    let is_meant = |known: &&&str| known.replace('.', "_") == joined || last(known) == joined;
+    match KEYS.iter().find(is_meant) {
+        Some(known) => format!("{} was probably meant", variable(known)),
+        None => format!(
+            "remove it; the variables are {}",
+            KEYS.iter()
+                .map(|known| variable(known))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
     }
 }

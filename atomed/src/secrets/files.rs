@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use atome_proto::account::Secret;
+use rustix::fs::Access;
 
 use super::SecretError;
 
@@ -26,6 +27,15 @@ impl Files {
             Ok(()) => Ok(Self { folder }),
             Err(source) => Err(failed(folder, "made", source)),
         }
+    }
+
+    /// Makes sure that files can be made and found here.
+    pub(super) fn answer(&self) -> Result<(), SecretError> {
+        rustix::fs::access(
+            &self.folder,
+            Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK,
+        )
+        .map_err(|error| failed(self.folder.clone(), "used", error.into()))
     }
 
     pub(super) fn token(&self, name: &str) -> Result<Option<Secret>, SecretError> {

@@ -4,13 +4,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use atome_proto::runtime::Profile;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
@@ -27,6 +29,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many addresses of a name are tried.
 const ADDRESSES_MAX: usize = 8;
+/// Days that are looked ahead for the end of a certificate: ten years.
+const DAYS_MAX: u64 = 3650;
 /// Longest head of a proxy's answer.
 const PROXY_HEAD_LEN_MAX: usize = 8 << 10;
 
@@ -75,12 +79,28 @@ pub enum DialError {
     Name(String),
 }
 
+/// Whom to trust, and what makes the handshake with it.
+#[derive(Clone)]
+struct Trust {
+    tls: TlsConnector,
+    roots: Arc<RootCertStore>,
+}
+
+impl Trust {
+    fn read(remote: &Remote) -> Result<Self, TrustError> {
+        let roots = Arc::new(trusted(remote.ca_file.as_deref())?);
+        let tls = connector(Arc::clone(&roots))?;
+        Ok(Self { tls, roots })
+    }
+}
+
 /// Opens connections to the one hub of the configuration.
 #[derive(Clone)]
 pub struct Dialer {
     endpoint: Endpoint,
     profile: Profile,
-    tls: Option<TlsConnector>,
+    /// Shared by all clones, so that all trust anew what one is told to; absent where there is no TLS.
+    trust: Option<Arc<RwLock<Trust>>>,
     proxy: Option<Proxy>,
 }
 
@@ -91,17 +111,36 @@ impl Dialer {
     ///
     /// [`TrustError`].
     pub fn new(remote: &Remote, profile: Profile) -> Result<Self, TrustError> {
-        let tls = if remote.endpoint.tls {
-            Some(connector(remote.ca_file.as_deref())?)
+        let trust = if remote.endpoint.tls {
+            Some(Arc::new(RwLock::new(Trust::read(remote)?)))
         } else {
             None
         };
         Ok(Self {
             endpoint: remote.endpoint.clone(),
             profile,
-            tls,
+            trust,
             proxy: remote.proxy.clone(),
         })
+    }
+
+    /// Reads again whom to trust, for the connections to come.
+    ///
+    /// # Errors
+    ///
+    /// [`TrustError`]; then those are trusted that were before.
+    pub fn trust_again(&self, remote: &Remote) -> Result<(), TrustError> {
+        if let Some(trust) = &self.trust {
+            let fresh = Trust::read(remote)?;
+            *trust.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        }
+        Ok(())
+    }
+
+    fn trust(&self) -> Option<Trust> {
+        let trust = self.trust.as_ref()?;
+        let trust = trust.read().unwrap_or_else(PoisonError::into_inner);
+        Some(trust.clone())
     }
 
     /// Where it dials.
@@ -126,7 +165,7 @@ impl Dialer {
         };
         // Frames are written whole; waiting for more to send would only delay them.
         let _ = stream.set_nodelay(true);
-        let Some(tls) = &self.tls else {
+        let Some(Trust { tls, .. }) = self.trust() else {
             return Ok(Stream::Plain(stream));
         };
         let host = &self.endpoint.host;
@@ -136,6 +175,40 @@ impl Dialer {
             Ok(Err(error)) => Err(DialError::Tls(host.clone(), error)),
             Err(_) => Err(DialError::Tls(host.clone(), io::ErrorKind::TimedOut.into())),
         }
+    }
+
+    /// How many whole days from `wall_ms` (milliseconds since 1970) on the hub's certificates are still
+    /// good, ten years at most; `None` where they are not good now.
+    #[must_use]
+    pub fn days_left(&self, certificates: &[CertificateDer<'_>], wall_ms: u64) -> Option<u64> {
+        let (end, above) = certificates.split_first()?;
+        let name = ServerName::try_from(self.endpoint.host.as_str()).ok()?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let Trust { roots, .. } = self.trust()?;
+        let judge = WebPkiServerVerifier::builder_with_provider(roots, provider)
+            .build()
+            .ok()?;
+        // The same judge as in the handshake, asked about days to come: the first end in the chain counts.
+        let is_good = |days: u64| {
+            let seconds = (wall_ms / 1000).saturating_add(days.saturating_mul(86_400));
+            let then = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+            judge
+                .verify_server_cert(end, above, &name, &[], then)
+                .is_ok()
+        };
+        let (mut good, mut over) = (0, DAYS_MAX + 1);
+        if !is_good(good) {
+            return None;
+        }
+        while over - good > 1 {
+            let middle = good.midpoint(over);
+            if is_good(middle) {
+                good = middle;
+            } else {
+                over = middle;
+            }
+        }
+        Some(good)
     }
 
     /// Asks the proxy to connect on; who the hub is, is for the proxy to find out.
@@ -194,7 +267,8 @@ async fn tunnel(stream: &mut TcpStream, endpoint: &Endpoint) -> io::Result<()> {
     }
 }
 
-fn connector(ca_file: Option<&Path>) -> Result<TlsConnector, TrustError> {
+/// The certificates of `ca_file`, or the system's roots.
+fn trusted(ca_file: Option<&Path>) -> Result<RootCertStore, TrustError> {
     let mut roots = RootCertStore::empty();
     if let Some(path) = ca_file {
         for certificate in read_certificates(path)? {
@@ -209,6 +283,10 @@ fn connector(ca_file: Option<&Path>) -> Result<TlsConnector, TrustError> {
             return Err(TrustError::NoRoots);
         }
     }
+    Ok(roots)
+}
+
+fn connector(roots: Arc<RootCertStore>) -> Result<TlsConnector, TrustError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?

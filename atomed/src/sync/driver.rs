@@ -84,6 +84,7 @@ pub async fn driver(
         away_since_ms: None,
         clock_ahead_ms: None,
         findings: BTreeMap::new(),
+        connections: 0,
     };
     let (commands, received) = mpsc::channel(COMMANDS_MAX);
     let (shown, view) = watch::channel(view);
@@ -100,6 +101,7 @@ pub async fn driver(
         schedule,
         paused,
         clock_ahead_ms: None,
+        connections: 0,
     };
     Ok((Handle { commands, view }, driver.run()))
 }
@@ -126,6 +128,7 @@ struct Driver {
     schedule: SetMode,
     paused: bool,
     clock_ahead_ms: Option<i64>,
+    connections: u64,
 }
 
 /// What woke the loop.
@@ -210,6 +213,7 @@ impl Driver {
         match event {
             Event::Connected => {
                 tracing::info!(%account, "connected to the hub");
+                self.connections += 1;
                 self.take(Input::Connected);
             }
             Event::Frame(frame) => {
@@ -339,6 +343,7 @@ impl Driver {
             away_since_ms: None,
             clock_ahead_ms: self.clock_ahead_ms,
             findings: BTreeMap::new(),
+            connections: self.connections,
         };
         self.view.send_if_modified(|before| {
             if before.progress.connected && !view.progress.connected {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use atome_engine::replica::{Finding, Phase, Progress};
-use atome_proto::local::v1::SetMode;
+use atome_proto::local::v1::{FindingCode, SetMode};
 
 /// Where an account's sync stands, as its driver last published it.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +21,9 @@ pub struct View {
     /// How far the machine's clock is ahead of the hub's, where a hub's time is known.
     pub clock_ahead_ms: Option<i64>,
     /// Since when each finding of the engine lasts, in milliseconds since 1970.
-    pub findings: BTreeMap<&'static str, u64>,
+    pub findings: BTreeMap<FindingCode, u64>,
+    /// Connections to the hub that came about since the driver's start.
+    pub connections: u64,
 }
 
 impl View {
@@ -35,7 +37,7 @@ impl View {
     pub(super) fn keep_since(&mut self, before: &Self, wall_ms: u64) {
         for finding in &self.progress.findings {
             let code = code_of(*finding);
-            let since = before.findings.get(code).copied().unwrap_or(wall_ms);
+            let since = before.findings.get(&code).copied().unwrap_or(wall_ms);
             self.findings.insert(code, since);
         }
         self.away_since_ms = match (self.progress.connected, before.away_since_ms) {
@@ -46,11 +48,11 @@ impl View {
     }
 }
 
-/// The stable word of a finding.
-fn code_of(finding: Finding) -> &'static str {
+/// The code of a finding of the engine.
+fn code_of(finding: Finding) -> FindingCode {
     match finding {
-        Finding::Forked => "replica-forked",
-        Finding::NoProgress => "no-progress",
-        Finding::VersionSkew => "version-skew",
+        Finding::Forked => FindingCode::ReplicaForked,
+        Finding::NoProgress => FindingCode::NoProgress,
+        Finding::VersionSkew => FindingCode::VersionSkew,
     }
 }

@@ -13,6 +13,7 @@ mod atomes;
 mod junk;
 mod life;
 mod machine;
+mod metrics;
 mod seed;
 mod sync;
 mod watch;

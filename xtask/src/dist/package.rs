@@ -163,7 +163,9 @@ impl Package {
             &read("xtask/debian/copyright")?,
         )?;
         tree.write_gz(&format!("{doc}/changelog"), &read("CHANGELOG.md")?)?;
-        tree.write_gz(&format!("{doc}/install.md"), &read("docs/install.md")?)?;
+        for page in ["install.md", "operation.md"] {
+            tree.write_gz(&format!("{doc}/{page}"), &read(&format!("docs/{page}"))?)?;
+        }
         let changes = release.changelog(self.name);
         tree.write_gz(&format!("{doc}/changelog.Debian"), changes.as_bytes())
     }

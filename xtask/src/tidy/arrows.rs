@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("atome-store", &["atome-proto", "atome-engine"]),
     ("atome-client", &["atome-proto"]),
     ("atome-sandbox", &[]),
+    ("atome-service", &[]),
     (
         "atomed",
         &[
@@ -20,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "atome-engine",
             "atome-store",
             "atome-sandbox",
+            "atome-service",
         ],
     ),
     (
@@ -29,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "atome-engine",
             "atome-store",
             "atome-sandbox",
+            "atome-service",
         ],
     ),
     ("atomectl", &["atome-proto", "atome-client"]),

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::account::{DirectoryEntry, Secret, Visibility};
 use crate::code::Problem;
 use crate::id::AccountId;
-use crate::local::v1::Mode;
+use crate::local::v1::{Finding, Mode};
 use crate::runtime::RuntimeDeclaration;
 
 /// `GET /v1/version`.
@@ -91,37 +91,6 @@ pub struct AccountStatus {
     /// Atomes that it will bring in all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot_total: Option<u64>,
-}
-
-/// How much a finding matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Needs someone now.
-    Error,
-    /// Needs someone soon.
-    Warning,
-    /// Good to know.
-    Info,
-}
-
-/// One thing that a person should know.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Finding {
-    /// A stable word: `clock-ahead`, `auth-required`, `replica-forked`, `no-progress`…
-    pub code: String,
-    /// How much it matters.
-    pub severity: Severity,
-    /// The account that it is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<AccountId>,
-    /// Since when.
-    pub since: String,
-    /// What it is, for a person.
-    pub message: String,
-    /// What to do about it.
-    pub remedy: String,
 }
 
 /// `POST /v1/accounts`.

@@ -32,6 +32,9 @@ pub struct AtomeView {
     pub owner: AccountId,
     /// The account that made it.
     pub creator: AccountId,
+    /// The atome that it is a copy of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copied_from: Option<AtomeId>,
     /// When it was made.
     pub created_at: String,
     /// When it was last written.

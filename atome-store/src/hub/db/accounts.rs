@@ -183,6 +183,7 @@ impl HubDb {
     /// [`HubError::NoSuchAccount`].
     pub fn delete_account(&mut self, account: AccountId, now_ms: u64) -> Result<(), HubError> {
         atomically(self, |db| {
+            db.end_all(account, now_ms)?;
             let listed = deletion::delete(&db.base.connection, account, now_ms)?;
             db.news.push(News::Sessions(account));
             db.news.extend(listed.map(News::Directory));

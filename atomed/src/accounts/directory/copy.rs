@@ -18,7 +18,7 @@ impl Accounts {
         hub: &HubClient,
         heard: Heard,
     ) -> Result<(), Problem> {
-        if self.0.directory != DirectoryMode::All {
+        if self.config().directory != DirectoryMode::All {
             return self.forget_deleted(&heard.changes).await;
         }
         if let Some(left_ms) = heard.left_ms {
