@@ -15,6 +15,7 @@ mod tests;
 mod why;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use atome_proto::commit::{Change, Key};
 use atome_proto::sharing::{Grant, GrantState, Mode, Right, Terms};
@@ -52,6 +53,21 @@ impl<'a> Action<'a> {
             Right::Create => Self::Create,
             Right::Delete => Self::Delete,
             Right::Share => Self::Share,
+        }
+    }
+}
+
+/// What is done, for a person; the atome comes behind it.
+impl fmt::Display for Action<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(None) => f.write_str("read"),
+            Self::Read(Some(key)) => write!(f, "read '{key}' of"),
+            Self::Alter(None) => f.write_str("move or alter the envelope of"),
+            Self::Alter(Some(key)) => write!(f, "alter '{key}' of"),
+            Self::Create => f.write_str("put anything below"),
+            Self::Delete => f.write_str("delete or undelete"),
+            Self::Share => f.write_str("share"),
         }
     }
 }

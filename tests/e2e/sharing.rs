@@ -12,8 +12,12 @@ use crate::world::{
     Must, PASSWORD, World, contains, eventually, export, fails, json, run, verified_digest, wait,
 };
 
-/// Places of the tree.
-const PLACES: usize = 500;
+/// Places of the tree: 500, or as many as `ATOME_SHARED_PLACES` says.
+fn places() -> usize {
+    let asked = std::env::var("ATOME_SHARED_PLACES").ok();
+    asked.map_or(500, |text| text.parse().unwrap())
+}
+
 /// What stands in every value that a reader may lose, and nowhere else.
 const MARK: &str = "q7Xv-mark";
 
@@ -47,14 +51,14 @@ fn tree() -> String {
         );
     };
     line("root", None, 0);
-    for n in 1..=PLACES {
+    for n in 1..=places() {
         let parent = match n {
             1..=9 => "root".to_owned(),
             _ => format!("p/{}", n / 10),
         };
         line(&format!("p/{n}"), Some(&parent), n);
     }
-    line("outside", None, PLACES + 1);
+    line("outside", None, places() + 1);
     lines
 }
 
@@ -158,7 +162,7 @@ fn edit_and_move(all: [&Machine; 5], five: &str) {
     let names = export(bob);
     assert!(!names.contains(&format!("{MARK} new 7\"")), "moved out");
     assert!(
-        names.contains(&format!("{MARK} {}\"", PLACES + 1)),
+        names.contains(&format!("{MARK} {}\"", places() + 1)),
         "moved in"
     );
     assert_eq!(export(bob), export(bob_too));
@@ -211,8 +215,8 @@ fn three_accounts_share_a_tree_and_part_again() {
     let ada = account(&world, "ada", "ada", &hub);
     let bob = account(&world, "bob", "bob", &hub);
     let carol = account(&world, "carol", "carol", &hub);
-    let places = world.file("places.jsonl", &tree());
-    run(&ada, &["seed", &places]);
+    let file = world.file("places.jsonl", &tree());
+    run(&ada, &["seed", &file]);
     wait(&ada);
     share(&ada, "bob", &["--can", "read"]);
     share(
@@ -230,7 +234,7 @@ fn three_accounts_share_a_tree_and_part_again() {
     );
     let all = [&ada, &bob, &carol, &bob_too, &ada_too];
     settle(&all);
-    assert_eq!(lines(&export(&bob)).len(), PLACES + 1);
+    assert_eq!(lines(&export(&bob)).len(), places() + 1);
     assert_eq!(export(&bob), export(&bob_too));
 
     let five = json(&bob, &["list", "--where", &format!("name={MARK} 5")]);
@@ -243,7 +247,7 @@ fn three_accounts_share_a_tree_and_part_again() {
     }
     hear_of_removal(&ada);
     // The owner has everything still.
-    assert_eq!(lines(&export(&ada)).len(), PLACES + 2);
+    assert_eq!(lines(&export(&ada)).len(), places() + 2);
     verified_digest(&ada);
 }
 

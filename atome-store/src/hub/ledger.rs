@@ -118,6 +118,11 @@ impl<'c> Ledger<'c> {
         Ok(row.map(|row| row.owner))
     }
 
+    /// Whether something stands below an account's own atome, or below the id of one that is missing.
+    fn has_children(&self, owner: AccountId, atome: AtomeId) -> Result<bool, HubError> {
+        self.sheaf.has_children(owner, atome)
+    }
+
     /// The present state of an account's own atome.
     pub(super) fn state(
         &mut self,

@@ -81,7 +81,11 @@ fn check_change(
         return check_own(ledger, author, change);
     }
     let before = ledger.state(owner, atome)?.cloned();
-    if seen.is_none() && before.is_some() {
+    // Its owner may have it, or see another's of that id; and what stands below it already would move with it.
+    let is_taken = before.is_some()
+        || views::of_reader(ledger.connection, owner, atome)?.is_some()
+        || ledger.has_children(owner, atome)?;
+    if seen.is_none() && is_taken {
         let message = format!("the id {atome} is taken");
         return Ok(Judged::refused(Code::Conflict, message));
     }
@@ -105,7 +109,7 @@ fn check_change(
             if waits(ledger, author, change)? {
                 return Ok(Judged::Deferred("a grant on its atome".to_owned()));
             }
-            let message = format!("this account may not {} {place}", words(action));
+            let message = format!("this account may not {action} {place}");
             return Ok(Judged::refused(Code::NotAllowed, message));
         }
         if action == Action::Create && ledger.owner_seen_by(author, place)? != Some(owner) {
@@ -208,17 +212,4 @@ fn waits(ledger: &mut Ledger<'_>, author: AccountId, change: &Change) -> Result<
         }
     }
     Ok(false)
-}
-
-/// An action, for a person.
-fn words(action: Action<'_>) -> String {
-    match action {
-        Action::Read(None) => "read".to_owned(),
-        Action::Read(Some(key)) => format!("read '{key}' of"),
-        Action::Alter(None) => "move or alter the envelope of".to_owned(),
-        Action::Alter(Some(key)) => format!("alter '{key}' of"),
-        Action::Create => "put anything below".to_owned(),
-        Action::Delete => "delete or undelete".to_owned(),
-        Action::Share => "share".to_owned(),
-    }
 }

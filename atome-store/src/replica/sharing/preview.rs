@@ -153,8 +153,7 @@ impl<'c> Preview<'c> {
         action: Action<'_>,
     ) -> Result<(), StoreError> {
         if !self.rights_on(bench, owner, place)?.allow(action) {
-            let words = words(action);
-            return not_allowed(format!("this account may not {words} {place}"));
+            return not_allowed(format!("this account may not {action} {place}"));
         }
         Ok(())
     }
@@ -200,17 +199,4 @@ fn id_of(value: &Value) -> Option<AtomeId> {
 fn not_allowed<T>(message: String) -> Result<T, StoreError> {
     let code = Code::NotAllowed;
     Err(StoreError::Refused { code, message })
-}
-
-/// An action and the right that it takes, for a person.
-fn words(action: Action<'_>) -> String {
-    match action {
-        Action::Read(None) => "read".to_owned(),
-        Action::Read(Some(key)) => format!("read '{key}' of"),
-        Action::Alter(None) => "move or alter the envelope of".to_owned(),
-        Action::Alter(Some(key)) => format!("alter '{key}' of"),
-        Action::Create => "put anything below".to_owned(),
-        Action::Delete => "delete or undelete".to_owned(),
-        Action::Share => "share".to_owned(),
-    }
 }
