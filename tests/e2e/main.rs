@@ -28,6 +28,7 @@ mod offline;
 mod reload;
 mod secrets;
 mod sessions;
+mod sharing;
 mod sockets;
 mod units;
 mod waiting;

@@ -13,6 +13,7 @@ use atome_store::replica::Scan;
 use crate::machine::Machine;
 use crate::model;
 use crate::network::Way;
+use crate::rule;
 use crate::world::World;
 
 /// A reader that has written nothing: it is given every commit whole.
@@ -51,7 +52,14 @@ pub(crate) fn after_step(world: &World) {
         durable_before_ack(world, machine);
         bounded(world, machine);
     }
-    if world.steps().is_multiple_of(16) {
+    if world.is_sharing {
+        for machine in &world.machines {
+            sees_what_is_allowed(world, machine);
+        }
+        if world.steps().is_multiple_of(32) {
+            rule::holds(world);
+        }
+    } else if world.steps().is_multiple_of(16) {
         for account in &world.accounts {
             gapless_replica(world, *account);
         }
@@ -97,6 +105,20 @@ fn bounded(world: &World, machine: &Machine) {
         world.network.lane_len(id, Way::ToMachine) <= most,
         "bounded"
     );
+}
+
+/// A replica that has applied all of the feed, and has nothing pending, holds what the hub says that its
+/// account may see: no more (`no-leak`), no less (`no-starve`). Whether it could be compared.
+fn sees_what_is_allowed(world: &World, machine: &Machine) -> bool {
+    let position = machine.db.position().expect("a position");
+    let (head, hub) = world.hub.db.digest(machine.account).expect("a digest");
+    let waits = !machine.db.deferred().expect("a list").is_empty();
+    if position.feed() != head || position.pending() > 0 || waits {
+        return false;
+    }
+    let here = machine.db.digest().expect("a digest").1;
+    assert_eq!(here, hub, "no-leak, no-starve: of {}", machine.account);
+    true
 }
 
 /// Every replica's commits stand in the feed once, in the order of their numbers.
@@ -201,6 +223,16 @@ fn marks_at_hub(world: &World, account: AccountId) -> BTreeMap<u64, u64> {
 
 /// All has come to rest: nothing lost, nothing doubled, everyone the same.
 pub(crate) fn settled(world: &mut World) {
+    if world.is_sharing {
+        rule::holds(world);
+        let checked = world
+            .machines
+            .iter()
+            .filter(|m| sees_what_is_allowed(world, m));
+        let checked = checked.count() as u64;
+        world.tally.compared += checked;
+        return;
+    }
     for account in world.accounts.clone() {
         gapless_replica(world, account);
         nothing_lost(world, account);

@@ -22,6 +22,7 @@ mod machine;
 mod model;
 mod network;
 mod rng;
+mod rule;
 mod tally;
 mod world;
 
@@ -36,8 +37,8 @@ fn setting(name: &str, default: u64) -> u64 {
 }
 
 /// Plays one world; where it fails, tells how to see it again.
-fn play(seed: u64, steps: u64) -> Tally {
-    let mut world = World::new(seed);
+fn play(seed: u64, steps: u64, is_sharing: bool) -> Tally {
+    let mut world = World::new(seed, is_sharing);
     let played = catch_unwind(AssertUnwindSafe(|| {
         for _ in 0..steps {
             world.step();
@@ -66,7 +67,7 @@ fn fixed_seeds() {
     let begun = Instant::now();
     let mut tally = Tally::default();
     for seed in from..from + seeds {
-        tally.add(&play(seed, steps));
+        tally.add(&play(seed, steps, false));
     }
     println!(
         "{seeds} worlds of {steps} steps in {:.1} s: {tally:?}",
@@ -75,4 +76,22 @@ fn fixed_seeds() {
     if seeds >= 200 && steps >= 300 {
         tally.assert_everything_happened();
     }
+}
+
+/// Three accounts that share, by the rule, by policies and by time, with every fault but copied disks.
+#[test]
+fn worlds_that_share() {
+    let from = setting("ATOME_SIM_FROM", 0);
+    let seeds = setting("ATOME_SIM_SEEDS", 100);
+    let steps = setting("ATOME_SIM_STEPS", 300);
+    let begun = Instant::now();
+    let mut tally = Tally::default();
+    for seed in from..from + seeds {
+        tally.add(&play(seed, steps, true));
+    }
+    println!(
+        "{seeds} worlds that share, of {steps} steps, in {:.1} s: {tally:?}",
+        begun.elapsed().as_secs_f64()
+    );
+    assert!(tally.acts > 0 && tally.compared > 0);
 }

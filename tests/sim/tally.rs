@@ -18,6 +18,9 @@ pub(crate) struct Tally {
     pub(crate) rings: u64,
     pub(crate) copies: u64,
     pub(crate) forks: u64,
+    /// In worlds that share: what people did about it, and replicas that were compared at rest.
+    pub(crate) acts: u64,
+    pub(crate) compared: u64,
 }
 
 impl Tally {
@@ -57,6 +60,8 @@ impl Tally {
         self.rings += other.rings;
         self.copies += other.copies;
         self.forks += other.forks;
+        self.acts += other.acts;
+        self.compared += other.compared;
     }
 
     pub(crate) fn assert_everything_happened(&self) {

@@ -3,6 +3,7 @@
 mod carry;
 mod faults;
 mod people;
+mod sharing;
 
 use std::fmt::Write as _;
 
@@ -37,6 +38,8 @@ pub(crate) struct World {
     next_mark: u64,
     next_wait: u64,
     faults: bool,
+    /// Whether its accounts share with each other.
+    pub(crate) is_sharing: bool,
     trace: String,
     steps: u64,
 }
@@ -45,13 +48,14 @@ pub(crate) struct World {
 const SKEWS_MS: [i64; 6] = [0, 0, 7_000, 3_600_000, -86_400_000, -(BUILD_TIME_MS as i64)];
 
 impl World {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, is_sharing: bool) -> Self {
         let mut rng = Rng::new(seed);
         let small = rng.percent(70);
-        let accounts: Vec<AccountId> = (1..=1 + rng.below(2))
+        let accounts_count = if is_sharing { 3 } else { 1 + rng.below(2) };
+        let accounts: Vec<AccountId> = (1..=accounts_count)
             .map(|i| AccountId(Uuid::from_u128(i as u128)))
             .collect();
-        let count = 2 + rng.below(3);
+        let count = accounts_count.max(2) + rng.below(3);
         let machines = (0..count).map(|i| {
             let account = accounts[i % accounts.len()];
             let skew_ms = SKEWS_MS[rng.below(SKEWS_MS.len())];
@@ -76,6 +80,7 @@ impl World {
             next_mark: 0,
             next_wait: 0,
             faults: true,
+            is_sharing,
             trace: String::new(),
             steps: 0,
         };
@@ -112,7 +117,11 @@ impl World {
         match self.rng.below(100) {
             0..18 => {
                 for _ in 0..=self.rng.below(4) {
-                    self.write();
+                    if self.is_sharing {
+                        self.share_or_write();
+                    } else {
+                        self.write();
+                    }
                 }
             }
             18..48 => self.deliver(),
@@ -121,11 +130,11 @@ impl World {
             86..92 => self.pass_time(),
             92..94 => self.cut(),
             94 => match self.rng.below(10) {
-                0 => self.copy_machine(),
+                0 if !self.is_sharing => self.copy_machine(),
                 _ => self.crash_machine(),
             },
             95 => self.crash_hub(),
-            96..98 => self.wait(),
+            96..98 if !self.is_sharing => self.wait(),
             _ => self.change_mode(),
         }
     }
@@ -276,7 +285,10 @@ impl World {
         let wall_ms = self.now.wall_ms;
         let first = self.hub.sides[&id].todo.front().cloned();
         self.note(format_args!("hub stores for connection {id} {first:?}"));
-        if let Some(head) = self.hub.carry_out(id, wall_ms) {
+        let grown = self.hub.carry_out(id, wall_ms);
+        if self.is_sharing {
+            self.tell_heads();
+        } else if let Some(head) = grown {
             for other in ids {
                 if self
                     .hub
@@ -297,6 +309,9 @@ impl World {
         self.note(format_args!("{ms} ms pass"));
         for machine in 0..self.machines.len() {
             self.tell(machine, Input::Tick);
+        }
+        if self.is_sharing {
+            self.tell_heads();
         }
         let ids: Vec<ConnectionId> = self.hub.sides.keys().copied().collect();
         for id in ids {

@@ -131,6 +131,8 @@ impl ReplicaDb {
     /// [`StoreError::Fault`].
     pub fn install(&mut self, end: SnapshotEnd, keep: bool) -> Result<Position, StoreError> {
         self.step(|db| {
+            // What the snapshot has of this replica is decided, whether the feed has said so or not.
+            db.head.mine = db.head.mine.max(end.number);
             let others = db.drop_others()?;
             let told = db.tell_staged(keep && others.is_empty())?;
             let mut anew = BTreeSet::new();
@@ -157,7 +159,6 @@ impl ReplicaDb {
             }
             db.head.hub = Some((end.cursor.hub, end.cursor.epoch));
             db.head.feed = Some(end.cursor.feed);
-            db.head.mine = db.head.mine.max(end.number);
             let was_reader = db.head.is_reader;
             kept::install(connection, !keep)?;
             let told = kept::senders(connection)?;

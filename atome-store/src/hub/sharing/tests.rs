@@ -517,7 +517,10 @@ fn carry_out(world: &mut World, step: &Step) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
     #[test]
     fn what_is_followed_is_what_is_allowed(steps in prop::collection::vec(step(), 1..80)) {
         let mut world = World::new();
