@@ -315,7 +315,7 @@ fn a_commit_that_takes_its_atome_out_of_sight_does_not_bring_it_back() {
         write(&mut db, below(Draft::new(atome(11)), 12));
         db.acknowledge(1, &[]).unwrap();
         // The hub tells what the commit did to what is seen before it tells of the commit.
-        let entries = vec![evict(&[11, 12]), Entry::Mine(1)];
+        let entries = [evict(&[11, 12]), Entry::Mine(1)];
         for some in entries.chunks(2 / batches) {
             feed(&mut db, some.to_vec());
         }
