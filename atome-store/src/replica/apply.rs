@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use atome_engine::merge::join;
 use atome_engine::replica::Position;
-use atome_proto::commit::{Commit, RawCommit};
+use atome_proto::commit::{Change, Commit, RawCommit};
 use atome_proto::sharing::{Grant, Policy};
 use atome_proto::state::AtomeState;
 use atome_proto::sync::v1::{Batch, Cursor, Entry};
@@ -227,7 +227,7 @@ impl Applying<'_> {
     /// all.
     fn mine(&mut self, head: &mut Head, number: u64) -> Result<(), StoreError> {
         head.mine = head.mine.max(number);
-        if !self.has_verdicts {
+        if !self.has_verdicts && self.gone.is_empty() {
             return Ok(());
         }
         let Some(known) = timeline::own(self.connection, head.replica, number)? else {
@@ -241,11 +241,29 @@ impl Applying<'_> {
         if accepted {
             self.told.rulings = true;
             self.beside_baseline(head, known.id)?;
-            let commit = known.commit()?;
+        }
+        let commit = known.commit()?;
+        let touches_gone = |change: &Change| self.gone.contains(&change.atome);
+        if accepted || commit.changes.iter().any(touches_gone) {
             self.anew
                 .extend(commit.changes.iter().map(|change| change.atome));
+            self.cut_unseen(head, &commit)?;
         }
         Ok(())
+    }
+
+    /// What an own commit took out of its author's sight was evicted before the feed came to the commit.
+    fn cut_unseen(&mut self, head: &mut Head, commit: &Commit) -> Result<(), StoreError> {
+        self.flush(head)?;
+        let mut unseen = BTreeSet::new();
+        for change in &commit.changes {
+            let made = change.create.is_some() && !self.gone.contains(&change.atome);
+            if !made && !evict::is_here(self.connection, head, change.atome)? {
+                unseen.insert(change.atome);
+            }
+        }
+        head.traces |= !unseen.is_empty();
+        evict::cut(self.connection, head, &unseen)
     }
 
     /// Lets a commit count whose part in the baselines is not known; whether it did not.

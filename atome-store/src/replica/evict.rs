@@ -46,8 +46,12 @@ pub(super) fn remove(
     Ok(gone)
 }
 
-/// Cuts atomes out of the commits that are kept; one that has nothing left keeps its number.
-fn cut(connection: &Connection, head: &Head, gone: &BTreeSet<AtomeId>) -> Result<(), StoreError> {
+/// Cuts atomes out of the commits that are kept and that the hub has decided; one that has nothing left keeps its number.
+pub(super) fn cut(
+    connection: &Connection,
+    head: &Head,
+    gone: &BTreeSet<AtomeId>,
+) -> Result<(), StoreError> {
     for (id, atomes) in touching(connection, gone)? {
         let kept = timeline::by_id(connection, id)?;
         if is_undecided(connection, head, &kept)? {
@@ -192,7 +196,11 @@ pub(super) fn foreign(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn is_here(connection: &Connection, head: &Head, atome: AtomeId) -> Result<bool, StoreError> {
+pub(super) fn is_here(
+    connection: &Connection,
+    head: &Head,
+    atome: AtomeId,
+) -> Result<bool, StoreError> {
     let mut statement =
         connection.prepare_cached("SELECT 1 FROM atomes WHERE gen = ? AND atome = ?")?;
     Ok(statement.exists(params![head.generation, Db(atome)])?)

@@ -22,6 +22,8 @@ pub(super) fn note(connection: &Connection, id: u64) -> Result<(), StoreError> {
 }
 
 /// The commits whose acts are not settled and were not refused, in their order, with their ids.
+///
+/// Nothing of a refused one shows; that it is settled then too keeps what is read here short.
 pub(super) fn open(connection: &Connection) -> Result<Vec<(u64, Commit)>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT id FROM acts WHERE NOT settled AND NOT EXISTS \
@@ -42,6 +44,12 @@ pub(in crate::replica) fn settle(
     head: &Head,
     told: &BTreeSet<AccountId>,
 ) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE acts SET settled = TRUE WHERE NOT settled AND EXISTS \
+             (SELECT 1 FROM verdicts v WHERE v.id = acts.id AND v.refused)",
+        )?
+        .execute([])?;
     for (id, commit) in open(connection)? {
         let decided = commit.stamp.replica != head.replica || commit.number <= head.acked;
         if !decided {

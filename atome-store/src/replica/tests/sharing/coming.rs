@@ -307,3 +307,19 @@ fn what_was_cut_is_whole_again_when_it_is_told_again() {
     feed(&mut db, vec![state_entry(&bobs().remove(2)), raw(&commit)]);
     assert_eq!(value(&db, 12, "a").unwrap(), "1");
 }
+
+#[test]
+fn a_commit_that_takes_its_atome_out_of_sight_does_not_bring_it_back() {
+    for batches in [1, 2] {
+        let mut db = reader(&ALL);
+        write(&mut db, below(Draft::new(atome(11)), 12));
+        db.acknowledge(1, &[]).unwrap();
+        // The hub tells what the commit did to what is seen before it tells of the commit.
+        let entries = [evict(&[11, 12]), Entry::Mine(1)];
+        for some in entries.chunks(2 / batches) {
+            feed(&mut db, some.to_vec());
+        }
+        assert!(db.get(atome(11)).unwrap().is_none());
+        assert_eq!(db.position().unwrap().refused, 0, "it was taken");
+    }
+}

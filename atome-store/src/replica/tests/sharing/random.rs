@@ -429,7 +429,7 @@ impl World {
 }
 
 /// How many histories are played: as many as asked for, or `least`.
-fn setting(least: u32) -> u32 {
+pub(super) fn setting(least: u32) -> u32 {
     let asked = std::env::var("PROPTEST_CASES").ok();
     asked.map_or(least, |text| text.parse().unwrap())
 }
