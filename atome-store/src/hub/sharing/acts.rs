@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use atome_engine::sharing::{
-    Action, Offer, Rights, after_block, answered, counts, ended, may_publish, offered,
+    Offer, Rights, after_block, answered, counts, ended, may_publish, offered, share_ends,
 };
 use atome_proto::code::Code;
 use atome_proto::sharing::{Act, Answer, Grant, GrantState, Policy, Right, Rule, Terms};
@@ -122,7 +122,7 @@ fn share(
         grantee,
         terms,
         rights: &rights,
-        rights_until_ms: ends(&mine),
+        rights_until_ms: share_ends(mine.iter().map(|grant| &grant.terms)),
         policy: policies::load(connection, grantee, actor)?.as_ref(),
         now_ms,
     });
@@ -156,15 +156,6 @@ fn share(
         grants::begin(ledger, &grant)?;
     }
     Ok(Ok(()))
-}
-
-/// When the last of the rights to share ends, where it does.
-fn ends(mine: &[Grant]) -> Option<u64> {
-    let sharing = mine
-        .iter()
-        .filter(|grant| Rights::of([&grant.terms]).allow(Action::Share));
-    let ends: Option<Vec<u64>> = sharing.map(|grant| grant.terms.until_ms).collect();
-    ends?.into_iter().max()
 }
 
 fn say(
