@@ -28,7 +28,7 @@ const NOW_MS: u64 = 1_800_000_000_000;
 fn main() {
     let folder = tempfile::tempdir().expect("a temp directory");
     let mut hub = Hub {
-        db: HubDb::open(&folder.path().join("hub.db"), Durability::Full).expect("a hub"),
+        db: HubDb::open(&folder.path().join("store/hub.db"), Durability::Full).expect("a hub"),
         numbers: [0; 2],
         accounts: 0,
     };
