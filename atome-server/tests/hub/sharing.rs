@@ -157,3 +157,56 @@ async fn a_policy_answers_by_itself() {
     drop(writer);
     world.stop().await;
 }
+
+/// Readers of one atome: 100, or as many as `ATOME_READERS` says.
+fn readers() -> usize {
+    let asked = std::env::var("ATOME_READERS").ok();
+    asked.map_or(100, |text| text.parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_commit_reaches_every_reader_that_is_connected() {
+    let lines = "[accounts]\nregistrations_per_hour = 100000\n";
+    let world = World::start_with(lines).await;
+    let (alice, token) = world.register("alice").await;
+    let mut writer = world.hello(&token, 0xa, &[]).await;
+    writer.hear_a("welcome").await;
+    let push = |number: u64, commit: Value| json!({ "type": "push", "first": number, "commits": [commit] });
+    writer.say(&push(1, commit(alice, 0xa, 1, "first"))).await;
+    writer.hear_a("ack").await;
+    let mut connected = vec![];
+    for n in 0..readers() {
+        let (reader, token_of_reader) = world.register(&format!("reader{n}")).await;
+        let grant = format!("0190a5d0-0000-7000-8000-{n:012x}");
+        let share = json!({ "share": {
+            "grant": grant, "atome": ATOME, "grantee": reader, "terms": { "can": ["read"] },
+        }});
+        assert_eq!(act(&world, &token, &share).await.status, 204);
+        let accept = json!({ "answer": { "grant": grant, "answer": "accept" } });
+        assert_eq!(act(&world, &token_of_reader, &accept).await.status, 204);
+        let mut client = world.hello(&token_of_reader, 0xb, &[]).await;
+        client.hear_a("welcome").await;
+        client.say(&json!({ "type": "pull", "window": 4 })).await;
+        let page = client.hear_a("snapshot").await;
+        assert!(page.to_string().contains("first"), "{page}");
+        connected.push(client);
+    }
+    let mut second = commit(alice, 0xa, 2, "second");
+    second["changes"][0]["atome"] = json!(ATOME);
+    second["changes"][0]["create"] = Value::Null;
+    second["changes"][0]["set"] = json!({ "title": "second" });
+    let began = std::time::Instant::now();
+    writer.say(&push(2, second)).await;
+    assert_eq!(writer.hear_a("ack").await["number"], 2);
+    let acknowledged = began.elapsed();
+    for client in &mut connected {
+        while !client.hear().await.to_string().contains("second") {}
+    }
+    println!(
+        "{} readers: acknowledged after {acknowledged:?}, heard by all after {:?}",
+        connected.len(),
+        began.elapsed()
+    );
+    drop((writer, connected));
+    world.stop().await;
+}
