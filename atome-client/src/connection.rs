@@ -82,7 +82,7 @@ impl Pool {
             || error
                 .source()
                 .is_some_and(|source| source.is::<io::Error>());
-        let why = if error.is_parse() {
+        let why = if error.is_parse() || spoke_first(error) {
             Why::NotADaemon
         } else if gone {
             Why::WentAway
@@ -136,5 +136,50 @@ fn why_not(path: &Path, error: io::Error) -> Why {
         }
     } else {
         Why::Other(error)
+    }
+}
+
+/// Whether the other side said something before it was asked, as servers of other protocols greet.
+fn spoke_first(error: &hyper::Error) -> bool {
+    // hyper has no question for it: of what cancels a request before it is sent, only this is neither an end
+    // nor a failure of the system.
+    let cause = error.source().filter(|_| error.is_canceled());
+    cause
+        .and_then(|cause| cause.downcast_ref::<hyper::Error>())
+        .is_some_and(|cause| cause.source().is_none() && !cause.is_incomplete_message())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::os::unix::net::UnixStream as Plain;
+
+    use super::*;
+
+    /// Why the first request fails on a connection whose other side did `first` before it.
+    async fn why(first: impl FnOnce(Plain) -> Option<Plain>) -> Why {
+        let (here, there) = Plain::pair().unwrap();
+        let _there = first(there);
+        here.set_nonblocking(true).unwrap();
+        let here = UnixStream::from_std(here).unwrap();
+        here.readable().await.unwrap();
+        let (mut sender, connection) = http1::handshake(TokioIo::new(here)).await.unwrap();
+        let request = sender.send_request(Request::new(Full::<Bytes>::default()));
+        let (_, answer) = tokio::join!(connection, request);
+        let error = Pool::new(PathBuf::new()).broken(&answer.unwrap_err());
+        let ClientError::NoDaemon { why, .. } = error else {
+            panic!("{error}");
+        };
+        why
+    }
+
+    #[tokio::test]
+    async fn who_speaks_first_is_no_daemon_and_who_leaves_went_away() {
+        let greets = |mut there: Plain| {
+            there.write_all(b"SSH-2.0-other\r\n").unwrap();
+            Some(there)
+        };
+        assert!(matches!(why(greets).await, Why::NotADaemon));
+        assert!(matches!(why(|_| None).await, Why::WentAway));
     }
 }
