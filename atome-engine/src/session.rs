@@ -40,7 +40,8 @@ const HELLO_MS: u64 = 10_000;
 pub struct FeedPosition {
     /// The last feed number.
     pub head: u64,
-    /// The oldest feed number still kept; 1 for a feed that keeps all, or is empty.
+    /// The oldest feed number still kept; 1 for a feed that keeps all, and the one after the head for a feed
+    /// that keeps none.
     pub oldest: u64,
     /// The highest number decided for the replica.
     pub number: u64,
@@ -102,6 +103,9 @@ pub struct ChangedPage {
     pub complete: bool,
     /// The highest number of the reader's replica that is in them.
     pub number: u64,
+    /// Whether the feed reaches back so far no more: nothing is told but, in `through`, the head, and the
+    /// snapshot must begin anew.
+    pub overtaken: bool,
 }
 
 /// What happened.
@@ -115,7 +119,8 @@ pub enum Input {
     Position(FeedPosition),
     /// The answer to [`Effect::Admit`].
     Admitted(Admitted),
-    /// The answer to [`Effect::ReadFeed`]; without entries where there is nothing new.
+    /// The answer to [`Effect::ReadFeed`]; without entries where there is nothing new, and where the feed
+    /// reaches back so far no more: it then begins at the oldest number kept.
     Feed(Batch),
     /// The answer to [`Effect::ReadStates`].
     States(StatePage),

@@ -26,9 +26,11 @@ mod deletion;
 mod directory;
 mod fanout;
 mod feed;
+mod horizon;
 mod invites;
 mod ledger;
 mod sessions;
+mod setback;
 mod sharing;
 mod sqlite;
 mod states;
@@ -244,6 +246,14 @@ pub trait HubStore: Send + Sync {
     /// Takes about `limit` rows of deleted accounts away; whether there is more to do.
     async fn purge(&self, limit: u32) -> Result<bool, HubError>;
 
+    /// Takes up to `limit` entries that were taken before `before_ms`, in milliseconds since 1970, from one
+    /// feed, and says from where on it is kept, in one transaction; whether to ask again for more.
+    ///
+    /// What an account's atomes come to, its commits and what was decided of them stay. A reader whose next
+    /// entry is gone is told so by [`feed`](Self::feed), and begins with a snapshot; one that has read to the
+    /// head notices nothing.
+    async fn compact(&self, before_ms: u64, limit: u32) -> Result<bool, HubError>;
+
     /// Adds an invitation.
     async fn add_invite(&self, invite: Invite) -> Result<(), HubError>;
 
@@ -319,7 +329,7 @@ pub trait HubStore: Send + Sync {
     ) -> Result<Admitted, HubError>;
 
     /// Feed entries after `after`, as `replica` reads them: at least one where there is one, then as many
-    /// as fit both limits.
+    /// as fit both limits. Where the next one is kept no more, none: the batch begins at the oldest kept.
     async fn feed(
         &self,
         account: AccountId,

@@ -39,6 +39,18 @@ enum Next {
     },
 }
 
+impl Next {
+    /// A snapshot from its beginning, at feed number `since`.
+    fn snapshot(since: u64) -> Self {
+        Self::States {
+            since,
+            page: 0,
+            after: None,
+            total: 0,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Stream {
     next: Next,
@@ -87,12 +99,7 @@ impl Session {
         let is_fresh = feed == 0 && self.head > 0 && self.stream.number_at_hello == 0;
         let is_too_old = feed.saturating_add(1) < self.stream.oldest;
         self.stream.next = if is_fresh || is_too_old {
-            Next::States {
-                since: self.head,
-                page: 0,
-                after: None,
-                total: 0,
-            }
+            Next::snapshot(self.head)
         } else {
             Next::Feed(feed)
         };
@@ -123,7 +130,18 @@ impl Session {
     }
 
     pub(super) fn on_feed(&mut self, batch: Batch) {
-        if !self.stream.answered() || batch.entries.is_empty() {
+        if !self.stream.answered() {
+            return;
+        }
+        if let Next::Feed(after) = self.stream.next
+            && batch.from > after.saturating_add(1)
+        {
+            // What comes next is kept no more: the present state stands for it.
+            self.head = self.head.max(batch.head);
+            self.stream.next = Next::snapshot(self.head);
+            return;
+        }
+        if batch.entries.is_empty() {
             return;
         }
         // The acknowledgement of a commit always goes out before the feed entry that mentions it.
@@ -255,7 +273,13 @@ impl Session {
             through,
             complete,
             number,
+            overtaken,
         } = answer;
+        if overtaken {
+            self.head = self.head.max(through);
+            self.stream.next = Next::snapshot(self.head);
+            return;
+        }
         let end = complete.then_some(SnapshotEnd {
             cursor: Cursor {
                 hub: self.identity.hub,

@@ -11,6 +11,7 @@ use atome_proto::value::{Number, Value};
 
 use super::*;
 
+mod horizon;
 mod people;
 
 const ANNA: AccountId = AccountId(Uuid::from_u128(1));
@@ -31,6 +32,7 @@ pub(crate) async fn conforms<S: HubStore>(mut fresh: impl FnMut() -> S) {
     accounts_do_not_touch(&fresh()).await;
     heads_are_told(&fresh()).await;
     people::conform(&mut fresh).await;
+    horizon::conform(&mut fresh).await;
 }
 
 fn new_account(id: AccountId, name: &str) -> NewAccount {

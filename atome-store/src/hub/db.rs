@@ -12,7 +12,9 @@ use rusqlite::params;
 
 use super::admit::{self, Pushed};
 use super::fanout::{Fanout, News};
-use super::{Admitted, ChangedPage, FeedPosition, Identity, StatePage, directory, feed, states};
+use super::{
+    Admitted, ChangedPage, FeedPosition, Identity, StatePage, directory, feed, horizon, states,
+};
 
 mod accounts;
 mod sharing;
@@ -238,6 +240,17 @@ impl HubDb {
         max_bytes: usize,
     ) -> Result<ChangedPage, HubError> {
         states::changed(&self.base.connection, account, replica, since, max_bytes)
+    }
+
+    /// Takes up to `limit` old entries from one feed; whether to ask again for more.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Fault`].
+    pub fn compact(&mut self, before_ms: u64, limit: u32) -> Result<bool, HubError> {
+        atomically(self, |db| {
+            horizon::compact(&db.base.connection, before_ms, limit)
+        })
     }
 
     /// The feed number, and the digest of the state at it.

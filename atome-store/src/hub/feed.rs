@@ -59,12 +59,16 @@ pub(super) fn read(
     max_entries: usize,
     max_bytes: usize,
 ) -> Result<Batch, HubError> {
-    let (head, _) = head(connection, reader.account)?;
+    let (head, oldest) = head(connection, reader.account)?;
     let mut batch = Batch {
         from: after.saturating_add(1),
         entries: vec![],
         head,
     };
+    if batch.from < oldest {
+        batch.from = oldest;
+        return Ok(batch);
+    }
     // Its own commits a replica has: their bodies are not even read.
     let mut statement = connection.prepare_cached(
         "SELECT f.number, f.kind, f.cut, c.replica IS ?2, c.number, \

@@ -57,7 +57,7 @@ impl<'c> Ledger<'c> {
         Self {
             connection,
             now_ms,
-            feeds: Feeds::new(connection),
+            feeds: Feeds::new(connection, now_ms),
             sheaf: Sheaf::new(connection),
             sums: Sums::default(),
             touched: BTreeMap::new(),
@@ -78,9 +78,9 @@ impl<'c> Ledger<'c> {
         if shared.has_readers || shared.is_reader || owners.into_iter().any(|it| it != author) {
             return self.take_shared(commit, id);
         }
-        let feed = self.feeds.append(author, Kind::Commit, id, None)?;
+        self.feeds.append(author, Kind::Commit, id, None)?;
         for change in &commit.changes {
-            self.sheaf.add(author, change, Origin::of(commit), feed)?;
+            self.sheaf.add(author, change, Origin::of(commit), id)?;
         }
         Ok(())
     }

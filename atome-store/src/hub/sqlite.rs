@@ -145,6 +145,10 @@ impl HubStore for SqliteHub {
         self.write(move |db| db.purge(limit)).await
     }
 
+    async fn compact(&self, before_ms: u64, limit: u32) -> Result<bool, HubError> {
+        self.write(move |db| db.compact(before_ms, limit)).await
+    }
+
     async fn add_invite(&self, invite: Invite) -> Result<(), HubError> {
         self.write(move |db| db.add_invite(&invite)).await
     }

@@ -125,7 +125,12 @@ pub(super) fn changed(
         through: since.min(position.head),
         complete: false,
         number: position.number,
+        overtaken: since.saturating_add(1) < position.oldest,
     };
+    if page.overtaken {
+        page.through = position.head;
+        return Ok(page);
+    }
     let mut statement = connection.prepare_cached(
         "SELECT f.number, f.kind, coalesce(c.body, b.body), b.atome FROM feed f \
          LEFT JOIN commits c ON f.kind = 0 AND c.id = f.item \
@@ -142,6 +147,9 @@ pub(super) fn changed(
             continue;
         };
         let kind = feed::kind(row.get(1)?)?;
+        if !matches!(kind, Kind::Commit | Kind::State) {
+            len += body.len();
+        }
         let touched = match kind {
             Kind::Commit => {
                 let commit = RawCommit::from_text(body)?
@@ -150,17 +158,12 @@ pub(super) fn changed(
                 commit.changes.iter().map(|change| change.atome).collect()
             }
             Kind::State => vec![row.get::<_, Db<AtomeId>>(3)?.0],
-            Kind::Evict => {
-                len += body.len();
-                serde_json::from_str(&body)?
-            }
+            Kind::Evict => serde_json::from_str(&body)?,
             Kind::Grant => {
-                len += body.len();
                 page.grants.push(serde_json::from_str(&body)?);
                 vec![]
             }
             Kind::Policy => {
-                len += body.len();
                 page.policies.push(serde_json::from_str(&body)?);
                 vec![]
             }
@@ -212,12 +215,12 @@ pub(super) fn view(
     }
 }
 
-/// Adds a state, whose first commit has a feed number.
+/// Adds a state; `made` is the id of the first commit that touches it, 0 for a copy, which none made.
 pub(super) fn insert(
     connection: &Connection,
     account: AccountId,
     atome: AtomeId,
-    made: u64,
+    made: i64,
     body: &str,
     parent: Option<AtomeId>,
 ) -> Result<(), HubError> {
@@ -225,13 +228,7 @@ pub(super) fn insert(
         .prepare_cached(
             "INSERT INTO states (account, atome, made, body, parent) VALUES (?, ?, ?, ?, ?)",
         )?
-        .execute(params![
-            Db(account),
-            Db(atome),
-            Db(made),
-            body,
-            parent.map(Db)
-        ])?;
+        .execute(params![Db(account), Db(atome), made, body, parent.map(Db)])?;
     Ok(())
 }
 

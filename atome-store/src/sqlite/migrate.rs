@@ -45,6 +45,7 @@ pub(crate) const HUB: Kind = Kind {
         include_str!("../../migrations/hub/0001_initial.sql"),
         include_str!("../../migrations/hub/0002_accounts.sql"),
         include_str!("../../migrations/hub/0003_sharing.sql"),
+        include_str!("../../migrations/hub/0004_horizon.sql"),
     ],
 };
 
@@ -125,7 +126,12 @@ mod tests {
         (&MACHINE, &["1e308b0bae4c28c4", "b39be4152497e73d"]),
         (
             &HUB,
-            &["cf8617ad10625fd1", "6cb9f8a6d6ecbebb", "a9e40ab8d8f896de"],
+            &[
+                "cf8617ad10625fd1",
+                "6cb9f8a6d6ecbebb",
+                "a9e40ab8d8f896de",
+                "f5e5dafd9deec702",
+            ],
         ),
     ];
 
@@ -169,6 +175,40 @@ mod tests {
                 .collect();
             assert_eq!(found, *hashes, "of {}", kind.name);
         }
+    }
+
+    #[test]
+    fn a_hub_of_schema_3_keeps_the_way_to_its_commits() {
+        let older = Kind {
+            migrations: &HUB.migrations[..3],
+            ..HUB
+        };
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, &older).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO feed (account, number, item, kind) \
+                 VALUES (x'01', 1, 70, 0), (x'01', 2, 5, 1), (x'01', 3, 90, 0);
+                 INSERT INTO touched (account, atome, feed) VALUES (x'01', x'0a', 3);
+                 INSERT INTO states (account, atome, made, body) \
+                 VALUES (x'01', x'0a', 1, ''), (x'01', x'0b', 2, '');
+                 INSERT INTO heads (account, head, oldest) VALUES (x'01', 3, 1), (x'02', 0, 1);",
+            )
+            .unwrap();
+        migrate(&mut connection, &HUB).unwrap();
+        let numbers = |sql| -> Vec<i64> {
+            let mut statement = connection.prepare(sql).unwrap();
+            let rows = statement.query_map([], |row| row.get(0)).unwrap();
+            rows.map(Result::unwrap).collect()
+        };
+        assert_eq!(numbers("SELECT commit_id FROM touched"), [90]);
+        assert_eq!(
+            numbers("SELECT made FROM states ORDER BY atome"),
+            [70, 0],
+            "a copy has no commit that made it"
+        );
+        let young = "SELECT oldest_ms > 1700000000000 FROM heads WHERE oldest_ms IS NOT NULL";
+        assert_eq!(numbers(young), [1]);
     }
 
     #[test]

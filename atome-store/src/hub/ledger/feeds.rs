@@ -52,13 +52,16 @@ pub(in crate::hub) type Heads = BTreeMap<AccountId, Head>;
 
 pub(in crate::hub) struct Feeds<'c> {
     connection: &'c Connection,
+    now_ms: u64,
     heads: Heads,
 }
 
 impl<'c> Feeds<'c> {
-    pub(super) fn new(connection: &'c Connection) -> Self {
+    /// Feeds whose new entries are taken at `now_ms`, in milliseconds since 1970.
+    pub(super) fn new(connection: &'c Connection, now_ms: u64) -> Self {
         Self {
             connection,
+            now_ms,
             heads: Heads::new(),
         }
     }
@@ -105,9 +108,16 @@ impl<'c> Feeds<'c> {
         let number = head.head;
         self.connection
             .prepare_cached(
-                "INSERT INTO feed (account, number, item, kind, cut) VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO feed (account, number, item, kind, cut, at_ms) VALUES (?, ?, ?, ?, ?, ?)",
             )?
-            .execute(params![Db(account), Db(number), item, kind.number(), cut])?;
+            .execute(params![
+                Db(account),
+                Db(number),
+                item,
+                kind.number(),
+                cut,
+                Db(self.now_ms)
+            ])?;
         Ok(number)
     }
 
@@ -195,10 +205,16 @@ impl<'c> Feeds<'c> {
             .map(|(account, head)| {
                 self.connection
                     .prepare_cached(
-                        "INSERT INTO heads (account, head, oldest) VALUES (?, ?, ?) \
-                         ON CONFLICT DO UPDATE SET head = excluded.head",
+                        "INSERT INTO heads (account, head, oldest, oldest_ms) VALUES (?, ?, ?, ?) \
+                         ON CONFLICT DO UPDATE SET head = excluded.head, \
+                         oldest_ms = coalesce(oldest_ms, excluded.oldest_ms)",
                     )?
-                    .execute(params![Db(account), Db(head.head), Db(head.oldest)])?;
+                    .execute(params![
+                        Db(account),
+                        Db(head.head),
+                        Db(head.oldest),
+                        Db(self.now_ms)
+                    ])?;
                 Ok(News::Head(account, head.head))
             })
             .collect()

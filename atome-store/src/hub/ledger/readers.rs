@@ -1,7 +1,8 @@
 //! A commit that concerns more accounts than its author: each gets an entry in its feed, cut to what it may
 //! see. What a commit costs grows with the readers of what it touches.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use atome_engine::merge::{Origin, apply};
 use atome_engine::sharing::{Cut, Sight};
@@ -34,15 +35,13 @@ impl Ledger<'_> {
         let mut touches = Vec::with_capacity(commit.changes.len());
         for change in &commit.changes {
             let owner = self.owner_of(commit.author, change)?;
-            let number = match numbers.get(&owner) {
-                Some(number) => *number,
-                None => self.feeds.append(owner, Kind::Commit, id, None)?,
-            };
-            numbers.insert(owner, number);
+            if let Entry::Vacant(first) = numbers.entry(owner) {
+                first.insert(self.feeds.append(owner, Kind::Commit, id, None)?);
+            }
             entries.entry(owner).or_default().insert(change.atome, None);
             let before = self.sheaf.state(owner, change.atome)?.cloned();
             self.touched.insert((owner, change.atome), before);
-            self.sheaf.add(owner, change, Origin::of(commit), number)?;
+            self.sheaf.add(owner, change, Origin::of(commit), id)?;
             touches.push(Touch { owner, change });
         }
         self.restructure(commit.author, &touches)?;

@@ -19,8 +19,8 @@ struct Leaf {
     state: Option<AtomeState>,
     /// The digest that is in the owner's; absent for an atome that is new.
     digest: Option<Digest>,
-    /// The owner's feed number of the first commit that touches it, where that is not written yet.
-    made: Option<u64>,
+    /// The id of the first commit that touches it, where that is not written yet.
+    made: Option<i64>,
     dirty: bool,
 }
 
@@ -74,13 +74,13 @@ impl<'c> Sheaf<'c> {
             || states::has_children(self.connection, owner, atome)?)
     }
 
-    /// Merges a change that stands in the owner's feed under a number.
+    /// Merges a change of the commit that stands in the table of commits under an id.
     pub(super) fn add(
         &mut self,
         owner: AccountId,
         change: &Change,
         origin: Origin,
-        feed: u64,
+        commit: i64,
     ) -> Result<(), HubError> {
         let leaf = self.leaf(owner, change.atome)?;
         leaf.dirty = true;
@@ -89,13 +89,13 @@ impl<'c> Sheaf<'c> {
         let parent = state.parent();
         leaf.state = Some(state);
         if is_new {
-            leaf.made = Some(feed);
+            leaf.made = Some(commit);
         }
         self.parents.extend(parent.map(|parent| (owner, parent)));
         if !is_new {
             self.connection
-                .prepare_cached("INSERT INTO touched (account, atome, feed) VALUES (?, ?, ?)")?
-                .execute(params![Db(owner), Db(change.atome), Db(feed)])?;
+                .prepare_cached("INSERT INTO touched (account, atome, commit_id) VALUES (?, ?, ?)")?
+                .execute(params![Db(owner), Db(change.atome), commit])?;
         }
         Ok(())
     }

@@ -71,12 +71,11 @@ fn put(ledger: &mut Ledger<'_>, grant: &Grant, state: AtomeState) -> Result<(), 
     for part in states::parts(body.clone())? {
         ledger.feeds.tell_state(owner, owner, copy.atome, &part)?;
     }
-    let made = ledger.feeds.head(owner)?;
     states::insert(
         ledger.connection,
         owner,
         copy.atome,
-        made,
+        0,
         &body,
         copy.parent(),
     )?;

@@ -208,6 +208,27 @@ impl World {
         sights
     }
 
+    fn wait(&mut self, ms: u64) {
+        self.now_ms += ms;
+        self.hub.settle(self.now_ms).unwrap();
+    }
+
+    fn compact(&mut self, ago_ms: u64, limit: u32) {
+        let before_ms = self.now_ms - ago_ms;
+        while self.hub.compact(before_ms, limit).unwrap() {}
+        self.assert_bodies();
+    }
+
+    /// Checks that every entry has its body, and every body an entry.
+    fn assert_bodies(&self) {
+        let sql = "SELECT (SELECT count(*) FROM feed f LEFT JOIN bodies b ON b.id = f.item \
+             WHERE f.kind <> 0 AND b.id IS NULL), (SELECT count(*) FROM bodies b WHERE NOT EXISTS \
+             (SELECT 1 FROM feed f WHERE f.kind <> 0 AND f.item = b.id))";
+        let connection = &self.hub.base.connection;
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
+        assert_eq!(connection.query_row(sql, [], read).unwrap(), (0, 0));
+    }
+
     /// Checks that each account sees what the rule says, and that its digest is of that.
     fn check(&self) {
         let owned = self.owned();
@@ -251,12 +272,19 @@ struct Follower {
 }
 
 impl Follower {
-    fn follow(&mut self, hub: &HubDb, n: u128, entries_max: usize) {
+    fn follow(&mut self, world: &World, n: u128, entries_max: usize) {
         let reader = ReplicaId(99);
         loop {
-            let batch = hub
+            let batch = world
+                .hub
                 .feed(account(n), reader, self.feed, entries_max, usize::MAX)
                 .unwrap();
+            if batch.from > self.feed + 1 {
+                assert_eq!(batch.entries, [], "nothing comes after a gap");
+                self.feed = batch.head;
+                self.states = world.seen(n);
+                continue;
+            }
             if batch.entries.is_empty() {
                 return;
             }
@@ -322,6 +350,8 @@ enum Step {
     Wait(u64),
     Pull(u128),
     Snapshot(u128),
+    /// What was taken before so many milliseconds ago, so many entries at a time.
+    Compact(u64, u32),
 }
 
 fn who() -> impl Strategy<Value = u128> {
@@ -398,6 +428,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..20u64).prop_map(Step::Wait),
         3 => who().prop_map(Step::Pull),
         1 => who().prop_map(Step::Snapshot),
+        2 => (0..30u64, 1..9u32).prop_map(|(ago, limit)| Step::Compact(ago, limit)),
     ]
 }
 
@@ -506,11 +537,8 @@ fn carry_out(world: &mut World, step: &Step) {
             world.act(actor, Act::Publish { atome });
             return;
         }
-        Step::Wait(ms) => {
-            world.now_ms += ms;
-            world.hub.settle(world.now_ms).unwrap();
-            return;
-        }
+        Step::Wait(ms) => return world.wait(ms),
+        Step::Compact(ago, limit) => return world.compact(ago, limit),
         Step::Pull(_) | Step::Snapshot(_) => return,
     };
     world.push(changes.0, vec![changes.1], vec![]);
@@ -531,7 +559,7 @@ proptest! {
             world.check();
             if let Step::Pull(n) = step {
                 let follower = followers.get_mut(n).unwrap();
-                follower.follow(&world.hub, *n, 3);
+                follower.follow(&world, *n, 3);
                 follower.assert_is(&world.seen(*n), *n);
             }
             if let Step::Snapshot(n) = step {
@@ -540,16 +568,21 @@ proptest! {
             }
         }
         for (n, mut follower) in followers {
-            follower.follow(&world.hub, n, 5);
+            follower.follow(&world, n, 5);
             follower.assert_is(&world.seen(n), n);
             let mut fresh = Follower::default();
-            fresh.follow(&world.hub, n, 1_000);
+            fresh.follow(&world, n, 1_000);
             fresh.assert_is(&world.seen(n), n);
         }
         for (n, mut snapshot) in began {
             let changed = world.hub
                 .changed_states(account(n), ReplicaId(99), snapshot.feed, usize::MAX)
                 .unwrap();
+            if changed.overtaken {
+                let head = world.hub.digest(account(n)).unwrap().0;
+                assert_eq!((changed.through, changed.complete), (head, false));
+                snapshot.states = world.seen(n);
+            }
             for gone in changed.gone {
                 snapshot.states.remove(&gone);
             }

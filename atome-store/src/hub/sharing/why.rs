@@ -106,9 +106,8 @@ fn parent_at(
         Some(_) => {}
     }
     let mut statement = connection.prepare_cached(
-        "SELECT c.body FROM feed f JOIN commits c ON c.id = f.item \
-         WHERE f.kind = 0 AND f.account = ?1 AND f.number IN \
-         (SELECT feed FROM touched WHERE account = ?1 AND atome = ?2 \
+        "SELECT body FROM commits WHERE id IN \
+         (SELECT commit_id FROM touched WHERE account = ?1 AND atome = ?2 \
           UNION SELECT made FROM states WHERE account = ?1 AND atome = ?2)",
     )?;
     let mut rows = statement.query(params![Db(owner), Db(atome)])?;

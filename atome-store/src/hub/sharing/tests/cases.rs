@@ -177,7 +177,7 @@ fn what_waits_to_be_published_comes_as_it_was_then() {
     let now = world.seen(2);
     assert_eq!(now[&atome(1, 3)].value("a").unwrap().as_str(), "7");
     let mut follower = Follower::default();
-    follower.follow(&world.hub, 2, 1);
+    follower.follow(&world, 2, 1);
     follower.assert_is(&now, 2);
 }
 
@@ -242,7 +242,7 @@ fn a_deleted_account_takes_what_it_shared_with_it() {
     while world.hub.purge(10).unwrap() {}
     assert!(world.seen(2).is_empty());
     let mut follower = Follower::default();
-    follower.follow(&world.hub, 2, 1);
+    follower.follow(&world, 2, 1);
     assert!(follower.states.is_empty());
 }
 
