@@ -47,6 +47,28 @@ pub struct FeedPosition {
     pub number: u64,
     /// The number of the last change of the public directory.
     pub directory: u64,
+    /// The life of the database, as the account knows it.
+    pub epoch: Epoch,
+}
+
+/// What a client says that it has of a life of the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Which life.
+    pub epoch: Epoch,
+    /// The feed number that it has applied; 0 where it has none.
+    pub feed: u64,
+    /// The last commit of its replica that it knows to be decided.
+    pub acked: u64,
+}
+
+impl Claim {
+    /// Whether it is more than there is: then the database went back, within the life that is claimed.
+    #[must_use]
+    pub fn exceeds(&self, position: &FeedPosition) -> bool {
+        let exceeds = self.feed > position.head || self.acked > position.number;
+        self.epoch == position.epoch && exceeds
+    }
 }
 
 /// What became of pushed commits; all of it is durable.
@@ -115,7 +137,7 @@ pub enum Input {
     Frame(ClientFrame),
     /// The client sent something that is no message.
     Unreadable(Problem),
-    /// The answer to [`Effect::Position`].
+    /// The answer to [`Effect::Position`] and to [`Effect::Heed`].
     Position(FeedPosition),
     /// The answer to [`Effect::Admit`].
     Admitted(Admitted),
@@ -159,6 +181,14 @@ pub enum Effect {
     Position {
         /// The replica.
         replica: ReplicaId,
+    },
+    /// Heed what a client claims beyond what there is: durably, its account begins another life of the
+    /// database, unless it has done so by now.
+    Heed {
+        /// The replica.
+        replica: ReplicaId,
+        /// What its client claims.
+        claim: Claim,
     },
     /// Decide on commits of the replica, in one transaction.
     Admit {
@@ -221,6 +251,8 @@ pub struct Session {
     identity: Identity,
     client_id: String,
     phase: Phase,
+    /// What hello says that the client has, until it was compared with what there is.
+    claim: Option<Claim>,
     began_ms: u64,
     heard_ms: u64,
     /// The highest number decided for the replica.
@@ -259,13 +291,15 @@ enum Phase {
 }
 
 impl Session {
-    /// A connection that began `now`; `client_id` names it in logs.
+    /// A connection that began `now`; `client_id` names it in logs. What the store answers may say that the
+    /// account knows another life of the database than `identity` does.
     #[must_use]
     pub fn new(identity: Identity, client_id: String, now: Now) -> Self {
         Self {
             identity,
             client_id,
             phase: Phase::Silent,
+            claim: None,
             began_ms: now.mono_ms,
             heard_ms: now.mono_ms,
             number: 0,

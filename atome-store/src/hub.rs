@@ -10,7 +10,7 @@ use atome_proto::digest::Buckets;
 use atome_proto::directory::DirectoryChange;
 use atome_proto::sharing::{Act, Grant, Policy, Right, Why};
 use atome_proto::sync::v1::Batch;
-use atome_proto::{AccountId, AtomeId, GrantId, ReplicaId};
+use atome_proto::{AccountId, AtomeId, Epoch, GrantId, ReplicaId};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -37,10 +37,11 @@ mod states;
 mod views;
 
 pub use atome_engine::session::{
-    Admitted, ChangedPage, FeedPosition, GrantPage, Identity, StatePage,
+    Admitted, ChangedPage, Claim, FeedPosition, GrantPage, Identity, StatePage,
 };
 pub use census::Census;
 pub use db::HubDb;
+pub use setback::Setback;
 pub use sqlite::SqliteHub;
 
 /// An account that asks to be registered.
@@ -243,7 +244,8 @@ pub trait HubStore: Send + Sync {
     /// [`HubError::NoSuchAccount`].
     async fn delete_account(&self, account: AccountId, now_ms: u64) -> Result<(), HubError>;
 
-    /// Takes about `limit` rows of deleted accounts away; whether there is more to do.
+    /// Takes about `limit` rows of deleted accounts away; whether there is more to do now. Nothing while a
+    /// [`Setback`] is not accepted.
     async fn purge(&self, limit: u32) -> Result<bool, HubError>;
 
     /// Takes up to `limit` entries that were taken before `before_ms`, in milliseconds since 1970, from one
@@ -251,7 +253,7 @@ pub trait HubStore: Send + Sync {
     ///
     /// What an account's atomes come to, its commits and what was decided of them stay. A reader whose next
     /// entry is gone is told so by [`feed`](Self::feed), and begins with a snapshot; one that has read to the
-    /// head notices nothing.
+    /// head notices nothing. Nothing while a [`Setback`] is not accepted.
     async fn compact(&self, before_ms: u64, limit: u32) -> Result<bool, HubError>;
 
     /// Adds an invitation.
@@ -314,6 +316,24 @@ pub trait HubStore: Send + Sync {
         account: AccountId,
         replica: ReplicaId,
     ) -> Result<FeedPosition, HubError>;
+
+    /// Heeds what a client claims to have: where it is more than there is, its account begins the life
+    /// `fresh` of the database, and what was shown is remembered, in one transaction. Where things stand then,
+    /// and what was shown, where this client was the first to show it.
+    async fn heed(
+        &self,
+        account: AccountId,
+        replica: ReplicaId,
+        claim: Claim,
+        fresh: Epoch,
+        now_ms: u64,
+    ) -> Result<(FeedPosition, Option<Setback>), HubError>;
+
+    /// What clients have shown of a database that went back, by account, until it is accepted.
+    async fn setbacks(&self) -> Result<Vec<Setback>, HubError>;
+
+    /// Accepts all that was shown: purging and compaction go on. How many accounts it was of.
+    async fn accept_setbacks(&self) -> Result<u64, HubError>;
 
     /// Decides on commits of a replica, numbered from `first` on, in one transaction.
     ///

@@ -6,7 +6,7 @@ use atome_engine::clock::Now;
 use atome_engine::session::{Effect, Identity, Input, Session};
 use atome_proto::account::{DirectoryEntry, Visibility};
 use atome_proto::limit::{FRAME_ENTRIES_MAX, FRAME_LEN_TARGET};
-use atome_proto::{AccountId, ReplicaId};
+use atome_proto::{AccountId, Epoch, ReplicaId};
 use atome_store::hub::{Admission, HubDb, NewAccount, NewSession};
 
 use crate::network::ConnectionId;
@@ -119,6 +119,12 @@ impl Hub {
                     .changed_states(account, replica, since, self.frame_len)
                     .expect("a page"),
             ),
+            Effect::Heed { replica, claim } => {
+                // Each life differs from those before by what was claimed of them.
+                let fresh = Epoch(claim.epoch.0.wrapping_add(1 + claim.feed + claim.acked));
+                let heeded = self.db.heed(account, replica, claim, fresh, wall_ms);
+                Input::Position(heeded.expect("it is heeded").0)
+            }
             Effect::ReadDigest => {
                 let (feed, buckets) = self.db.digest(account).expect("a digest");
                 Input::Digest { feed, buckets }

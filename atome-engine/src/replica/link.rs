@@ -2,7 +2,7 @@
 
 use atome_proto::code::{Code, Problem};
 use atome_proto::local::v1::{Mode, SetMode};
-use atome_proto::sync::v1::{Bye, Error, Hello, Ping, Pong, VERSION, Welcome};
+use atome_proto::sync::v1::{Bye, Cursor, Error, Hello, Ping, Pong, VERSION, Welcome};
 
 use crate::backoff::{Backoff, STABLE_MS};
 use crate::clock::Now;
@@ -171,13 +171,19 @@ impl Replica {
 
     fn say_hello(&mut self) {
         self.link.state = State::Greeting { said: true };
+        // Without anything applied, what is acknowledged still belongs to a life of a hub.
+        let nothing = self.position.hub.map(|(hub, epoch)| Cursor {
+            hub,
+            epoch,
+            feed: 0,
+        });
         let hello = Hello {
             protocols: vec![VERSION],
             runtime: self.declaration.clone(),
             replica: self.position.replica,
             number: self.position.number,
             acked: self.position.acked,
-            cursor: self.position.cursor,
+            cursor: self.position.cursor.or(nothing),
             capabilities: self.capabilities.clone(),
         };
         self.send(hello);

@@ -7,7 +7,7 @@ use atome_proto::sync::v1::{
 };
 
 use crate::clock::Now;
-use crate::session::{Effect, FeedPosition, Phase, Session};
+use crate::session::{Claim, Effect, FeedPosition, Phase, Session};
 
 impl Session {
     pub(super) fn on_hello(&mut self, hello: &Hello) {
@@ -25,6 +25,12 @@ impl Session {
         self.wants_listing(hears);
         self.phase = Phase::Greeting(hello.replica);
         self.pushed = hello.acked;
+        let at = hello.cursor.filter(|at| at.hub == self.identity.hub);
+        self.claim = at.map(|at| Claim {
+            epoch: at.epoch,
+            feed: at.feed,
+            acked: hello.acked,
+        });
         self.effects.push_back(Effect::Position {
             replica: hello.replica,
         });
@@ -57,6 +63,13 @@ impl Session {
         self.number = self.number.max(position.number);
         match self.phase {
             Phase::Greeting(replica) => {
+                if let Some(claim) = self.claim.take()
+                    && claim.exceeds(&position)
+                {
+                    self.effects.push_back(Effect::Heed { replica, claim });
+                    return;
+                }
+                self.identity.epoch = position.epoch;
                 self.phase = Phase::Open(replica);
                 self.stream.oldest(position.oldest, position.number);
                 self.pushed = self.pushed.min(position.number);

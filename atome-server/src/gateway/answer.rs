@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use atome_engine::session::{Effect, Input};
-use atome_proto::AccountId;
 use atome_proto::limit::{FRAME_ENTRIES_MAX, FRAME_LEN_TARGET};
-use atome_store::HubError;
+use atome_proto::{AccountId, Epoch};
+use atome_store::hub::Setback;
+use atome_store::{Fault, HubError};
 
 use crate::auth::store_problem;
 use crate::hub::Hub;
@@ -31,6 +32,14 @@ async fn ask(
         Effect::Position { replica } => {
             store.seen(account, replica, now_ms).await?;
             Input::Position(store.position(account, replica).await?)
+        }
+        Effect::Heed { replica, claim } => {
+            let fresh = Epoch(getrandom::u64().map_err(no_randomness)?);
+            let heeded = store.heed(account, replica, claim, fresh, now_ms).await?;
+            if let (_, Some(shown)) = &heeded {
+                say_went_back(shown);
+            }
+            Input::Position(heeded.0)
         }
         Effect::Admit {
             replica,
@@ -71,4 +80,22 @@ async fn ask(
         }
         Effect::Send(_) | Effect::Close => Input::Tick,
     })
+}
+
+fn no_randomness(error: getrandom::Error) -> HubError {
+    Fault::Defect(format!("no randomness: {error}")).into()
+}
+
+/// Says what a client has shown, to whoever watches over the hub.
+pub(crate) fn say_went_back(shown: &Setback) {
+    tracing::warn!(
+        account = %shown.account,
+        replica = %shown.replica,
+        head = shown.head,
+        seen = shown.seen,
+        number = shown.number,
+        acked = shown.acked,
+        "a client has seen more than the database has: it went back; what the account's machines still have \
+         is taken again, nothing is purged or compacted; see: atome-server check"
+    );
 }

@@ -197,6 +197,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             | Effect::ReadGrants { .. }
             | Effect::ReadChanged { .. }
             | Effect::Evicted { .. }
+            | Effect::Heed { .. }
             | Effect::ReadDigest) => effect,
         };
         let hub = Arc::clone(&self.hub);

@@ -13,6 +13,7 @@ use super::*;
 
 mod horizon;
 mod people;
+mod setback;
 
 const ANNA: AccountId = AccountId(Uuid::from_u128(1));
 const BOB: AccountId = AccountId(Uuid::from_u128(2));
@@ -33,6 +34,7 @@ pub(crate) async fn conforms<S: HubStore>(mut fresh: impl FnMut() -> S) {
     heads_are_told(&fresh()).await;
     people::conform(&mut fresh).await;
     horizon::conform(&mut fresh).await;
+    setback::conform(&mut fresh).await;
 }
 
 fn new_account(id: AccountId, name: &str) -> NewAccount {
@@ -240,6 +242,7 @@ async fn commits_are_taken_in_order_and_once(store: &impl HubStore) {
             oldest: 1,
             number: 4,
             directory: 0,
+            epoch: store.identity().await.unwrap().epoch,
         }
     );
     assert_eq!(store.position(ANNA, TWO).await.unwrap().number, 0);
@@ -421,6 +424,7 @@ async fn accounts_do_not_touch(store: &impl HubStore) {
             oldest: 1,
             number: 0,
             directory: 0,
+            epoch: store.identity().await.unwrap().epoch,
         }
     );
     assert_eq!(store.feed(BOB, ONE, 0, 9, 9).await.unwrap().entries, []);

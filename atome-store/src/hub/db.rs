@@ -13,7 +13,8 @@ use rusqlite::params;
 use super::admit::{self, Pushed};
 use super::fanout::{Fanout, News};
 use super::{
-    Admitted, ChangedPage, FeedPosition, Identity, StatePage, directory, feed, horizon, states,
+    Admitted, ChangedPage, Claim, FeedPosition, Identity, Setback, StatePage, directory, feed,
+    horizon, setback, states,
 };
 
 mod accounts;
@@ -126,16 +127,50 @@ impl HubDb {
         super::sqlite::identity(&self.base.connection)
     }
 
-    /// Begins another life of the database: after it was restored from a backup.
+    /// Begins another life of the database, for every account: after it was restored from a backup.
     ///
     /// # Errors
     ///
     /// [`HubError::Fault`].
     pub fn set_epoch(&mut self, epoch: Epoch) -> Result<(), HubError> {
-        self.base
-            .connection
-            .execute("UPDATE hub SET epoch = ?", [Db(epoch)])?;
-        Ok(())
+        atomically(self, |db| setback::begin(&db.base.connection, epoch))
+    }
+
+    /// Heeds what a client claims to have, and begins the life `fresh` for its account where it is more than
+    /// there is.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Fault`].
+    pub fn heed(
+        &mut self,
+        account: AccountId,
+        replica: ReplicaId,
+        claim: Claim,
+        fresh: Epoch,
+        now_ms: u64,
+    ) -> Result<(FeedPosition, Option<Setback>), HubError> {
+        atomically(self, |db| {
+            setback::heed(&db.base.connection, account, replica, claim, fresh, now_ms)
+        })
+    }
+
+    /// What clients have shown of a database that went back, until it is accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Fault`].
+    pub fn setbacks(&self) -> Result<Vec<Setback>, HubError> {
+        setback::all(&self.base.connection)
+    }
+
+    /// Accepts all that was shown; of how many accounts it was.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Fault`].
+    pub fn accept_setbacks(&mut self) -> Result<u64, HubError> {
+        atomically(self, |db| setback::accept(&db.base.connection))
     }
 
     /// Where an account's feed stands, and what is decided of a replica.

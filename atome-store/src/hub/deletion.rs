@@ -3,7 +3,7 @@
 use atome_proto::AccountId;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{accounts, directory};
+use super::{accounts, directory, setback};
 use crate::error::HubError;
 use crate::sqlite::value::Db;
 
@@ -63,6 +63,9 @@ pub(super) fn is_deleted(connection: &Connection, account: AccountId) -> Result<
 
 /// Takes about `limit` rows of deleted accounts away; whether more are left.
 pub(super) fn purge(connection: &Connection, limit: u32) -> Result<bool, HubError> {
+    if setback::any(connection)? {
+        return Ok(false);
+    }
     let account = connection
         .prepare_cached("SELECT account FROM deleted WHERE NOT purged LIMIT 1")?
         .query_row([], |row| row.get::<_, Db<AccountId>>(0))

@@ -10,7 +10,7 @@ use atome_proto::{AccountId, AtomeId, ReplicaId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::ledger::feeds::Kind;
-use super::{FeedPosition, directory, states, views};
+use super::{FeedPosition, directory, setback, states, views};
 use crate::error::{Fault, HubError};
 use crate::sqlite::value::Db;
 
@@ -39,6 +39,7 @@ pub(super) fn position(
         oldest,
         number,
         directory: directory::head(connection)?,
+        epoch: setback::epoch(connection, account)?,
     })
 }
 

@@ -11,7 +11,7 @@ use atome_proto::digest::Buckets;
 use atome_proto::directory::DirectoryChange;
 use atome_proto::sharing::{Act, Grant, Policy, Why};
 use atome_proto::sync::v1::Batch;
-use atome_proto::{AccountId, AtomeId, GrantId, ReplicaId};
+use atome_proto::{AccountId, AtomeId, Epoch, GrantId, ReplicaId};
 use rusqlite::Connection;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -20,9 +20,10 @@ use super::admit::Pushed;
 use super::fanout::Fanout;
 use super::sharing::{grants, policies, time, why};
 use super::{
-    AccountRecord, Admitted, Census, ChangedPage, DirectoryKey, FeedPosition, GrantPage, HubDb,
-    HubStore, Identity, Invite, NewAccount, NewSession, PasswordChange, Question, Registered,
-    SessionRecord, Signals, StatePage, accounts, census, directory, feed, sessions, states,
+    AccountRecord, Admitted, Census, ChangedPage, Claim, DirectoryKey, FeedPosition, GrantPage,
+    HubDb, HubStore, Identity, Invite, NewAccount, NewSession, PasswordChange, Question,
+    Registered, SessionRecord, Setback, Signals, StatePage, accounts, census, directory, feed,
+    sessions, setback, states,
 };
 use crate::error::{HubError, OpenError};
 use crate::pool::Pool;
@@ -232,6 +233,26 @@ impl HubStore for SqliteHub {
     ) -> Result<FeedPosition, HubError> {
         self.read(move |connection| feed::position(connection, account, replica))
             .await
+    }
+
+    async fn heed(
+        &self,
+        account: AccountId,
+        replica: ReplicaId,
+        claim: Claim,
+        fresh: Epoch,
+        now_ms: u64,
+    ) -> Result<(FeedPosition, Option<Setback>), HubError> {
+        self.write(move |db| db.heed(account, replica, claim, fresh, now_ms))
+            .await
+    }
+
+    async fn setbacks(&self) -> Result<Vec<Setback>, HubError> {
+        self.read(setback::all).await
+    }
+
+    async fn accept_setbacks(&self) -> Result<u64, HubError> {
+        self.write(HubDb::accept_setbacks).await
     }
 
     async fn admit(

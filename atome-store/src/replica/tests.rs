@@ -129,10 +129,9 @@ fn push(db: &mut ReplicaDb, hub: &mut HubDb, max: usize, lost: bool) {
 }
 
 fn cursor(hub: &HubDb, feed: u64) -> Cursor {
-    let identity = hub.identity().unwrap();
     Cursor {
-        hub: identity.hub,
-        epoch: identity.epoch,
+        hub: hub.identity().unwrap().hub,
+        epoch: hub.position(ANNA, ReplicaId(0)).unwrap().epoch,
         feed,
     }
 }

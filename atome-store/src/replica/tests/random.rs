@@ -5,6 +5,7 @@ use atome_proto::Epoch;
 use proptest::prelude::*;
 
 use super::*;
+use crate::hub::Claim;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -24,7 +25,10 @@ enum Step {
     Fork,
     Discard,
     Backup,
-    Restore,
+    /// By the command, which begins another life; or the file alone, so that the clients must show it.
+    Restore {
+        by_hand: bool,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -32,7 +36,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn step_with_restores() -> impl Strategy<Value = Step> {
-    prop_oneof![24 => plain_step(), 1 => Just(Step::Backup), 1 => Just(Step::Restore)]
+    prop_oneof![24 => plain_step(), 1 => Just(Step::Backup), 1 => any::<bool>().prop_map(|by_hand| Step::Restore { by_hand })]
 }
 
 fn plain_step() -> impl Strategy<Value = Step> {
@@ -117,7 +121,7 @@ impl World {
             }
             Step::Fork => self.fork(who),
             Step::Backup => self.backup = Some(self.hub.copy()),
-            Step::Restore => self.restore(),
+            Step::Restore { by_hand } => self.restore(by_hand),
             Step::Discard => {
                 // What the hub has, and has not said so, is not thrown away here: that would be a fork.
                 push(db, &mut self.hub, usize::MAX, false);
@@ -142,12 +146,15 @@ impl World {
     }
 
     /// The hub is what it was at the last backup; each replica hears of it at its next hello.
-    fn restore(&mut self) {
+    fn restore(&mut self, by_hand: bool) {
         let Some(backup) = &self.backup else { return };
         self.fresh += 1;
         self.hub = backup.copy();
-        self.hub.set_epoch(Epoch(self.fresh)).unwrap();
-        for who in 0..self.dbs.len() {
+        if !by_hand {
+            self.hub.set_epoch(Epoch(self.fresh)).unwrap();
+        }
+        // What one shows, those greeted before hear of when they come again.
+        for who in (0..self.dbs.len()).chain(0..self.dbs.len()) {
             self.hello(who);
         }
     }
@@ -155,9 +162,20 @@ impl World {
     fn hello(&mut self, who: usize) {
         let db = &mut self.dbs[who];
         let identity = self.hub.identity().unwrap();
-        let own = db.position().unwrap().replica;
-        let number = self.hub.position(ANNA, own).unwrap().number;
-        db.adopt_hub(identity.hub, identity.epoch, number).unwrap();
+        let position = db.position().unwrap();
+        let mut there = self.hub.position(ANNA, position.replica).unwrap();
+        let claim = position.hub.map(|(_, epoch)| Claim {
+            epoch,
+            feed: position.feed(),
+            acked: position.acked,
+        });
+        if let Some(claim) = claim.filter(|claim| claim.exceeds(&there)) {
+            let fresh = Epoch(1_000 + self.fresh);
+            let heeded = self.hub.heed(ANNA, position.replica, claim, fresh, self.ms);
+            there = heeded.unwrap().0;
+        }
+        db.adopt_hub(identity.hub, there.epoch, there.number)
+            .unwrap();
         check(db);
         if db.position().unwrap().cursor.is_none() && who != 0 {
             // The first one reads the whole feed again instead.
