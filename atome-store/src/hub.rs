@@ -19,6 +19,7 @@ use crate::error::HubError;
 mod accounts;
 mod admit;
 mod census;
+mod check;
 #[cfg(test)]
 mod conformance;
 mod db;
@@ -34,15 +35,18 @@ mod setback;
 mod sharing;
 mod sqlite;
 mod states;
+mod upkeep;
 mod views;
 
 pub use atome_engine::session::{
     Admitted, ChangedPage, Claim, FeedPosition, GrantPage, Identity, StatePage,
 };
 pub use census::Census;
+pub use check::check;
 pub use db::HubDb;
 pub use setback::Setback;
 pub use sqlite::SqliteHub;
+pub use upkeep::{CopyError, Figures, back_up, figures, restore};
 
 /// An account that asks to be registered.
 #[derive(Clone)]

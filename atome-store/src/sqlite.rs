@@ -6,7 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, MAIN_DB, OpenFlags};
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Fault, OpenError};
 
@@ -114,7 +115,7 @@ fn folder_of(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-fn check_folder(path: &Path) -> Result<(), OpenError> {
+pub(crate) fn check_folder(path: &Path) -> Result<(), OpenError> {
     let folder = folder_of(path);
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|source| OpenError::Io {
@@ -156,6 +157,31 @@ fn check_mode(path: &Path, wanted: u32) -> Result<(), OpenError> {
     Ok(())
 }
 
+/// Writes what a file holds at one moment into another, which is made or written over, for its user only.
+/// Durable when this returns; others may write the first one meanwhile.
+pub(crate) fn write_copy(from: &Path, to: &Path) -> io::Result<()> {
+    let made = File::create(to)?;
+    made.set_permissions(Permissions::from_mode(0o600))?;
+    let copy = || -> Result<(), Fault> {
+        let from = open_reader(from)?;
+        let mut to = Connection::open(to)?;
+        // All of it in one step: with pauses, a writer that never rests would begin it anew for ever.
+        let step = Backup::new(&from, &mut to)?.step(-1)?;
+        match step {
+            StepResult::Done => Ok(()),
+            _ => Err(Fault::Defect("another process has locked it".to_owned())),
+        }
+    };
+    copy().map_err(io::Error::other)?;
+    made.sync_all()
+}
+
+/// Gives a file that is durable its name, durably.
+pub(crate) fn put_in_place(new: &Path, name: &Path) -> io::Result<()> {
+    std::fs::rename(new, name)?;
+    File::open(folder_of(name))?.sync_all()
+}
+
 /// Makes a consistent copy beside the file before it is migrated: `name.v1` of a file of schema 1.
 fn copy(path: &Path, version: u32) -> Result<(), OpenError> {
     let mut to = path.as_os_str().to_owned();
@@ -164,13 +190,8 @@ fn copy(path: &Path, version: u32) -> Result<(), OpenError> {
     new.push(".new");
     let new = Path::new(&new);
     let write = || -> io::Result<()> {
-        let made = File::create(new)?;
-        made.set_permissions(Permissions::from_mode(0o600))?;
-        let copied = open_reader(path).and_then(|from| Ok(from.backup(MAIN_DB, new, None)?));
-        copied.map_err(io::Error::other)?;
-        made.sync_all()?;
-        std::fs::rename(new, &to)?;
-        File::open(folder_of(path))?.sync_all()
+        write_copy(path, new)?;
+        put_in_place(new, Path::new(&to))
     };
     write().map_err(|source| OpenError::Io {
         path: PathBuf::from(&to),

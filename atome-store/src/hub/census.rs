@@ -12,17 +12,20 @@ pub struct Census {
     pub accounts: u64,
     /// Sessions that stand.
     pub sessions: u64,
+    /// Accounts whose clients have shown that the database went back, until that is accepted.
+    pub setbacks: u64,
 }
 
 pub(super) fn take(connection: &Connection, now_ms: u64) -> Result<Census, HubError> {
     let mut statement = connection.prepare_cached(
         "SELECT (SELECT count(*) FROM accounts), \
-         (SELECT count(*) FROM sessions WHERE expires_at_ms > ?)",
+         (SELECT count(*) FROM sessions WHERE expires_at_ms > ?), (SELECT count(*) FROM setbacks)",
     )?;
     Ok(statement.query_row(params![Db(now_ms)], |row| {
         Ok(Census {
             accounts: row.get::<_, Db<u64>>(0)?.0,
             sessions: row.get::<_, Db<u64>>(1)?.0,
+            setbacks: row.get::<_, Db<u64>>(2)?.0,
         })
     })?)
 }

@@ -120,6 +120,14 @@ fn makes(replica: ReplicaId, count: u64) -> Vec<RawCommit> {
     (1..=count).map(make).collect()
 }
 
+/// An account whose one replica has made five atomes.
+pub(super) fn fill(hub: &mut HubDb) {
+    let registered = hub.register(&new_account(ANNA, "Anna"), &new_session(ANNA, 1));
+    assert_eq!(registered.unwrap(), Registered::New);
+    let admitted = hub.admit(ANNA, ONE, 1, &makes(ONE, 5), NOW_MS).unwrap();
+    assert_eq!((admitted.number, admitted.verdicts), (5, vec![]));
+}
+
 async fn admit(
     store: &impl HubStore,
     replica: ReplicaId,
@@ -201,8 +209,11 @@ async fn sessions_open_slide_and_close(store: &impl HubStore) {
         store.session([2; 32], end).await.unwrap().is_some(),
         "its use moved its end"
     );
-    let (accounts, sessions) = (1, 1);
-    let census = Census { accounts, sessions };
+    let census = Census {
+        accounts: 1,
+        sessions: 1,
+        setbacks: 0,
+    };
     assert_eq!(store.census(end).await.unwrap(), census);
     assert!(store.close_session(ANNA, session.session).await.unwrap());
     assert!(!store.close_session(ANNA, session.session).await.unwrap());

@@ -227,6 +227,8 @@ impl World {
         let connection = &self.hub.base.connection;
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
         assert_eq!(connection.query_row(sql, [], read).unwrap(), (0, 0));
+        let nothing: [String; 0] = [];
+        assert_eq!(crate::hub::check::agreement(connection).unwrap(), nothing);
     }
 
     /// Checks that each account sees what the rule says, and that its digest is of that.
