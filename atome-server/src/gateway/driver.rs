@@ -197,7 +197,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             | Effect::ReadGrants { .. }
             | Effect::ReadChanged { .. }
             | Effect::Evicted { .. }
-            | Effect::ReadDigest) => effect,
+            | Effect::ReadDigest
+            | Effect::ReadReceipt(_)) => effect,
         };
         let hub = Arc::clone(&self.hub);
         let now_ms = self.hub.now().wall_ms;
@@ -217,6 +218,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             | HubFrame::Ack(_)
             | HubFrame::Snapshot(_)
             | HubFrame::Digest(_)
+            | HubFrame::Receipt(_)
             | HubFrame::Pong(_)
             | HubFrame::AccountCreated(_)
             | HubFrame::AccountDeleted(_) => {}

@@ -13,6 +13,7 @@ use super::*;
 
 mod horizon;
 mod people;
+mod receipts;
 
 const ANNA: AccountId = AccountId(Uuid::from_u128(1));
 const BOB: AccountId = AccountId(Uuid::from_u128(2));
@@ -33,6 +34,7 @@ pub(crate) async fn conforms<S: HubStore>(mut fresh: impl FnMut() -> S) {
     heads_are_told(&fresh()).await;
     people::conform(&mut fresh).await;
     horizon::conform(&mut fresh).await;
+    receipts::conform(&mut fresh).await;
 }
 
 fn new_account(id: AccountId, name: &str) -> NewAccount {

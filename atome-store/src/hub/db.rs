@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
-use atome_proto::sync::v1::Batch;
+use atome_proto::sync::v1::{AskReceipt, Batch, Receipt};
 use atome_proto::{AccountId, AtomeId, Epoch, HubId, ReplicaId};
 use rusqlite::params;
 
 use super::admit::{self, Pushed};
 use super::fanout::{Fanout, News};
 use super::{
-    Admitted, ChangedPage, FeedPosition, Identity, StatePage, directory, feed, horizon, states,
+    Admitted, ChangedPage, FeedPosition, Identity, StatePage, directory, feed, horizon, receipt,
+    states,
 };
 
 mod accounts;
@@ -251,6 +252,15 @@ impl HubDb {
         atomically(self, |db| {
             horizon::compact(&db.base.connection, before_ms, limit)
         })
+    }
+
+    /// What became of a commit, and the head of an account's feed after that.
+    ///
+    /// # Errors
+    ///
+    /// Where the store fails.
+    pub fn receipt(&self, account: AccountId, ask: &AskReceipt) -> Result<Receipt, HubError> {
+        receipt::read(&self.base.connection, account, ask)
     }
 
     /// The feed number, and the digest of the state at it.
