@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use atome_proto::local::v1::{RefusedCommit, SetMode, SyncStatus, SyncVerify, WaitReply};
+use atome_proto::receipt::Receipt;
 use http::Method;
 
 use crate::call::Call;
@@ -35,12 +36,20 @@ impl Client {
         self.sync_post(&["sync", "resume"]).await
     }
 
-    /// Waits until all that was pending here is at the hub and all that the hub had is here; zero waits for
-    /// ever. The daemon keeps the time, and says why where it runs out.
-    pub async fn sync_wait(&self, timeout: Duration) -> Result<WaitReply, ClientError> {
-        let call = self
+    /// Waits until all that was pending here is at the hub and all that the hub had is here; with a receipt,
+    /// until the hub has that write and what may be seen of it is here. Zero waits for ever. The daemon keeps the
+    /// time, and says why where it runs out.
+    pub async fn sync_wait(
+        &self,
+        receipt: Option<&Receipt>,
+        timeout: Duration,
+    ) -> Result<WaitReply, ClientError> {
+        let mut call = self
             .of_account(Call::post(&["sync", "wait"]))
             .query("timeout_ms", &timeout.as_millis().to_string());
+        if let Some(receipt) = receipt {
+            call = call.query("receipt", &receipt.to_string());
+        }
         self.ask(call.endless()).await
     }
 

@@ -19,10 +19,11 @@ use atome_proto::code::Problem;
 use atome_proto::commit::RawCommit;
 use atome_proto::id::{Epoch, HubId, ReplicaId};
 use atome_proto::local::v1::SetMode;
+use atome_proto::receipt::Receipt;
 use atome_proto::runtime::RuntimeDeclaration;
 use atome_proto::sync::v1::{
     Batch, CAPABILITY_DIRECTORY, CAPABILITY_ZSTD, ClientFrame, Cursor, Digest, HubFrame, Snapshot,
-    SnapshotEnd, Verdict,
+    SnapshotEnd, Standing, Verdict,
 };
 
 use crate::backoff::Backoff;
@@ -107,12 +108,14 @@ pub enum Input {
     /// The store could not answer [`Effect::ReadPending`].
     ReadFailed(Problem),
     /// Someone waits until the hub has decided all that is pending now, and all that the hub has now is
-    /// applied here.
+    /// applied here; or, with a receipt, until the hub has decided that commit and what may be seen of it is.
     Wait {
         /// To tell waits apart; not 0.
         token: u64,
         /// The number of the store's last commit, read from the store for this wait.
         number: u64,
+        /// The one commit that it is about.
+        receipt: Option<Receipt>,
     },
     /// Who waited under this token gave up.
     Unwait(u64),
@@ -155,6 +158,9 @@ pub enum Effect {
         token: u64,
         /// Where the store stood when it became true.
         position: Position,
+        /// With a receipt, what became of the commit: accepted, refused, renumbered, or unknown to a hub that
+        /// cannot tell.
+        standing: Option<Standing>,
     },
     /// The hub's digest, as asked for.
     Digested(Digest),
@@ -279,7 +285,11 @@ impl Replica {
             Input::Done(position) => self.on_done(position, now),
             Input::StoreFailed(problem) => self.on_store_failed(problem, now),
             Input::ReadFailed(problem) => self.hang_up(Some(problem), None, now),
-            Input::Wait { token, number } => self.on_wait(token, number, now),
+            Input::Wait {
+                token,
+                number,
+                receipt,
+            } => self.on_wait(token, number, receipt, now),
             Input::Unwait(token) => self.waits.forget(token),
             Input::AskDigest(ask) => self.on_ask_digest(ask),
             Input::Tick => {}
@@ -296,7 +306,9 @@ impl Replica {
     /// When [`Input::Tick`] is due, by the forward-only clock, if it is.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        self.link.due_ms(self.may_connect())
+        let link = self.link.due_ms(self.may_connect());
+        let waits = self.waits.due_ms().filter(|_| self.link.is_welcome());
+        link.into_iter().chain(waits).min()
     }
 
     /// Where the store stands, as far as this machine knows.
@@ -312,7 +324,7 @@ impl Replica {
         self.plan_jobs();
         self.plan_push();
         self.plan_evicted();
-        self.plan_waits();
+        self.plan_waits(now);
         self.note_if_synced(now);
         self.leave_if_done(now);
     }
@@ -385,6 +397,7 @@ impl Replica {
             HubFrame::Batch(batch) => self.on_batch(batch),
             HubFrame::Snapshot(page) => self.on_snapshot(page),
             HubFrame::Digest(digest) => self.effects.push_back(Effect::Digested(digest)),
+            HubFrame::Receipt(told) => self.on_receipt(&told, now),
             HubFrame::Pong(pong) => self.on_pong(&pong),
             // The directory is the machine's, not the replica's.
             HubFrame::AccountCreated(_) | HubFrame::AccountDeleted(_) => {}

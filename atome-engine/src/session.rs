@@ -25,7 +25,7 @@ use atome_proto::id::{AtomeId, Epoch, GrantId, HubId, ReplicaId};
 use atome_proto::sharing::{Grant, Policy};
 use atome_proto::state::RawState;
 use atome_proto::sync::v1::{
-    Batch, Bye, ClientFrame, Digest, Error, HubFrame, Pong, Push, Verdict,
+    AskReceipt, Batch, Bye, ClientFrame, Digest, Error, HubFrame, Pong, Push, Receipt, Verdict,
 };
 
 use crate::clock::Now;
@@ -34,6 +34,8 @@ use crate::clock::Now;
 const SILENT_MS: u64 = 75_000;
 /// A client must say hello within so long.
 const HELLO_MS: u64 = 10_000;
+/// Receipts that a client may ask for at once: as many as may wait for one account of a machine.
+const RECEIPTS_MAX: usize = crate::replica::WAITS_MAX;
 
 /// Where an account's feed and one of its replicas stand, durably.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,6 +159,8 @@ pub enum Input {
         /// The digest.
         buckets: Buckets,
     },
+    /// The answer to [`Effect::ReadReceipt`].
+    Receipt(Receipt),
     /// The store could not answer an effect.
     StoreFailed(Problem),
     /// The head of the account's feed is (at least) this now.
@@ -225,6 +229,8 @@ pub enum Effect {
     },
     /// Read the account's digest.
     ReadDigest,
+    /// Look up what became of a commit, and then the head of the account's feed.
+    ReadReceipt(AskReceipt),
     /// Take note that a replica has carried out every eviction up to a feed number; no answer.
     Evicted {
         /// The replica.
@@ -271,6 +277,8 @@ pub struct Session {
     pings: VecDeque<u64>,
     /// Digests asked for, the first one on its way.
     asks: VecDeque<u64>,
+    /// Receipts asked for and not answered.
+    receipts: usize,
     stream: stream::Stream,
     listing: listing::Listing,
     /// When the session behind the connection ends unless it is used, where it does.
@@ -310,6 +318,7 @@ impl Session {
             admitting: None,
             pings: VecDeque::new(),
             asks: VecDeque::new(),
+            receipts: 0,
             stream: stream::Stream::default(),
             listing: listing::Listing::default(),
             expires_at_ms: None,
@@ -342,6 +351,10 @@ impl Session {
             Input::Grants(page) => self.on_grants(page),
             Input::Changed(page) => self.on_changed(page),
             Input::Digest { feed, buckets } => self.on_digest(feed, buckets),
+            Input::Receipt(receipt) => {
+                self.receipts = self.receipts.saturating_sub(1);
+                self.send(receipt);
+            }
             Input::Head(head) => self.head = self.head.max(head),
             Input::Directory(changes) => self.on_directory(changes),
             Input::End { problem } => self.end(problem),
@@ -415,6 +428,14 @@ impl Session {
                         "too many digests asked for at once",
                     )),
                 }
+            }
+            (ClientFrame::AskReceipt(ask), Phase::Open(_)) => {
+                self.receipts += 1;
+                if self.receipts > RECEIPTS_MAX {
+                    let detail = "too many receipts asked for at once";
+                    return self.fail(&Problem::new(Code::Busy, detail));
+                }
+                self.effects.push_back(Effect::ReadReceipt(ask));
             }
             (ClientFrame::Ping(ping), Phase::Open(replica)) => {
                 let replica = *replica;

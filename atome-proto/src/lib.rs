@@ -13,6 +13,7 @@ pub mod directory;
 pub mod id;
 pub mod limit;
 pub mod local;
+pub mod receipt;
 pub mod runtime;
 #[cfg(feature = "schema")]
 mod schema;

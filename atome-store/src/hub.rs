@@ -9,7 +9,7 @@ use atome_proto::commit::{Key, RawCommit};
 use atome_proto::digest::Buckets;
 use atome_proto::directory::DirectoryChange;
 use atome_proto::sharing::{Act, Grant, Policy, Right, Why};
-use atome_proto::sync::v1::Batch;
+use atome_proto::sync::v1::{AskReceipt, Batch, Receipt};
 use atome_proto::{AccountId, AtomeId, Epoch, GrantId, ReplicaId};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -30,6 +30,7 @@ mod feed;
 mod horizon;
 mod invites;
 mod ledger;
+mod receipt;
 mod sessions;
 mod setback;
 mod sharing;
@@ -435,6 +436,9 @@ pub trait HubStore: Send + Sync {
 
     /// The feed number, and the digest of the state at it.
     async fn digest(&self, account: AccountId) -> Result<(u64, Buckets), HubError>;
+
+    /// What became of a commit, and the head of an account's feed after that.
+    async fn receipt(&self, account: AccountId, ask: AskReceipt) -> Result<Receipt, HubError>;
 
     /// What becomes of an account's feed and sessions.
     ///

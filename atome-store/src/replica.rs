@@ -37,6 +37,7 @@ mod timeline;
 mod write;
 
 use atome_proto::local::v1::ChangeKind;
+use atome_proto::stamp::Stamp;
 use atome_proto::{AtomeId, ReplicaId};
 
 pub use atome_engine::draft::Draft;
@@ -53,6 +54,8 @@ pub struct Written {
     pub replica: ReplicaId,
     /// The commit's number there.
     pub number: u64,
+    /// The stamp that it was given.
+    pub stamp: Stamp,
     /// The local change that it is.
     pub change: u64,
 }

@@ -10,5 +10,5 @@ pub mod link;
 pub mod news;
 mod view;
 
-pub use handle::{Handle, stopping};
+pub use handle::{Handle, Waited, stopping};
 pub use view::View;

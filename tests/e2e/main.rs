@@ -25,6 +25,7 @@ mod logs;
 mod month;
 mod namespaces;
 mod offline;
+mod receipts;
 mod reload;
 mod secrets;
 mod sessions;

@@ -12,9 +12,9 @@ use atome_proto::sharing::{
 use atome_proto::stamp::HybridTime;
 use atome_proto::state::{AtomeState, Particle, RawState, Tally};
 use atome_proto::sync::v1::{
-    AccountCreated, AccountDeleted, Ack, Applied, AskDigest, Auth, Batch, Bye, Cursor, Digest,
-    Entry, Error, Evicted, Hello, HubFrame, Limits, Ping, Pong, Pull, Push, Refusal, Ruling,
-    Snapshot, SnapshotEnd, Verdict, Welcome,
+    AccountCreated, AccountDeleted, Ack, Applied, AskDigest, AskReceipt, Auth, Batch, Bye, Cursor,
+    Digest, Entry, Error, Evicted, Hello, HubFrame, Limits, Ping, Pong, Pull, Push, Receipt,
+    Refusal, Ruling, Snapshot, SnapshotEnd, Standing, Verdict, Welcome,
 };
 use atome_proto::value::Number;
 use atome_proto::{AccountId, AtomeId, Code, Epoch, GrantId, HubId, ReplicaId, Stamp, Value};
@@ -44,6 +44,23 @@ pub(crate) fn all() -> Vec<Case> {
     cases.push(Case::Commit("acts", acts()));
     cases.push(Case::State("full", state()));
     cases
+}
+
+fn ask_receipt() -> AskReceipt {
+    AskReceipt {
+        ask: 3,
+        author: OTHER,
+        stamp: stamp(7),
+        number: 6,
+    }
+}
+
+fn receipt() -> Receipt {
+    Receipt {
+        ask: 3,
+        standing: Standing::Accepted,
+        head: 42,
+    }
 }
 
 fn client() -> Vec<Case> {
@@ -101,6 +118,7 @@ fn client() -> Vec<Case> {
         Case::Client("applied-page", applied(None).into()),
         Case::Client("evicted", Evicted { feed: 41 }.into()),
         Case::Client("digest", AskDigest { ask: 3 }.into()),
+        Case::Client("receipt", ask_receipt().into()),
         Case::Client(
             "ping",
             Ping {
@@ -301,6 +319,7 @@ fn hub() -> Vec<Case> {
         Case::Hub("ack", ack(Vec::new()).into()),
         Case::Hub("ack-verdicts", ack(verdicts()).into()),
         Case::Hub("digest", digest.into()),
+        Case::Hub("receipt", receipt().into()),
         Case::Hub("pong", pong.into()),
         Case::Hub("error", error.into()),
         Case::Hub("error-plain", plain_error.into()),

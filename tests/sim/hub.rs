@@ -129,6 +129,9 @@ impl Hub {
                 let (feed, buckets) = self.db.digest(account).expect("a digest");
                 Input::Digest { feed, buckets }
             }
+            Effect::ReadReceipt(ask) => {
+                Input::Receipt(self.db.receipt(account, &ask).expect("an answer"))
+            }
             Effect::ReadGrants { after } => Input::Grants(
                 self.db
                     .grants(account, after, self.frame_len)

@@ -2,7 +2,9 @@
 
 use atome_proto::code::{Code, Problem};
 use atome_proto::local::v1::{Mode, SetMode};
-use atome_proto::sync::v1::{Bye, Cursor, Error, Hello, Ping, Pong, VERSION, Welcome};
+use atome_proto::sync::v1::{
+    Bye, CAPABILITY_RECEIPTS, Cursor, Error, Hello, Ping, Pong, VERSION, Welcome,
+};
 
 use crate::backoff::{Backoff, STABLE_MS};
 use crate::clock::Now;
@@ -50,6 +52,8 @@ pub(super) struct Link {
     pinged_ms: u64,
     /// The hub has decided more numbers of this replica than it has made.
     forked: bool,
+    /// Whether the hub says what became of a commit.
+    pub(super) tells_receipts: bool,
     /// What stood at the last heartbeat, to see a stall: (acked, cursor).
     at_pong: Option<(u64, u64)>,
 }
@@ -64,6 +68,7 @@ impl Link {
             heard_ms: 0,
             pinged_ms: 0,
             forked: false,
+            tells_receipts: false,
             at_pong: None,
         }
     }
@@ -200,6 +205,8 @@ impl Replica {
         self.link.state = State::Open;
         self.link.asked = false;
         self.link.forked = welcome.number > self.position.number;
+        let capabilities = &welcome.capabilities;
+        self.link.tells_receipts = capabilities.iter().any(|can| can == CAPABILITY_RECEIPTS);
         self.status.welcomed(welcome.head);
         self.effects.push_back(Effect::HubTime(welcome.timestamp));
         self.push
@@ -217,6 +224,7 @@ impl Replica {
 
     /// What is kept belongs to this hub now.
     pub(super) fn on_adopted(&mut self) {
+        self.waits.start_over();
         if self.link.is_welcome() {
             self.push.restart(self.position.acked);
             self.ask_feed();

@@ -27,6 +27,8 @@ pub const SUBPROTOCOL: &str = "atome.sync.v1";
 pub const CAPABILITY_ZSTD: &str = "zstd";
 /// The capability of a client that wants to hear of changes of the directory.
 pub const CAPABILITY_DIRECTORY: &str = "directory";
+/// The capability of a hub that says what became of a commit.
+pub const CAPABILITY_RECEIPTS: &str = "receipts";
 
 macro_rules! frames {
     ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal,)* }) => {
@@ -104,6 +106,7 @@ frames! {
         Applied = "applied",
         Evicted = "evicted",
         AskDigest = "digest",
+        AskReceipt = "receipt",
         Ping = "ping",
     }
 }
@@ -116,6 +119,7 @@ frames! {
         Batch = "batch",
         Snapshot = "snapshot",
         Digest = "digest",
+        Receipt = "receipt",
         Pong = "pong",
         AccountCreated = "sync:account-created",
         AccountDeleted = "sync:account-deleted",
@@ -205,6 +209,19 @@ pub struct Evicted {
 pub struct AskDigest {
     /// Returned as it is, to tell answers apart.
     pub ask: u64,
+}
+
+/// Asks what became of a commit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AskReceipt {
+    /// Returned as it is, to tell answers apart.
+    pub ask: u64,
+    /// Who wrote it.
+    pub author: AccountId,
+    /// The stamp that it was written under.
+    pub stamp: Stamp,
+    /// Its number.
+    pub number: u64,
 }
 
 /// Asks for a sign of life.
@@ -414,6 +431,34 @@ pub struct Digest {
     pub feed: u64,
     /// By atome.
     pub buckets: Buckets,
+}
+
+/// What became of a commit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// As asked.
+    pub ask: u64,
+    /// What became of it.
+    pub standing: Standing,
+    /// The head of the asker's feed, read after that: what the asker may see of a commit that is accepted
+    /// stands in it.
+    pub head: u64,
+}
+
+/// What became of a commit, as far as the hub knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// It has not come.
+    Unknown,
+    /// It is accepted, and durable.
+    Accepted,
+    /// It waits for something, such as a grant.
+    Deferred,
+    /// It is refused.
+    Refused,
+    /// Another commit came under its number: a copy of the replica was first, and this one was given another.
+    Renumbered,
 }
 
 /// A sign of life.

@@ -71,6 +71,7 @@ async fn ask(
             let (feed, buckets) = store.digest(account).await?;
             Input::Digest { feed, buckets }
         }
+        Effect::ReadReceipt(ask) => Input::Receipt(store.receipt(account, ask).await?),
         Effect::ReadGrants { after } => {
             Input::Grants(store.grants(account, after, FRAME_LEN_TARGET).await?)
         }

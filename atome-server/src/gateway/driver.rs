@@ -198,7 +198,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             | Effect::ReadChanged { .. }
             | Effect::Evicted { .. }
             | Effect::Heed { .. }
-            | Effect::ReadDigest) => effect,
+            | Effect::ReadDigest
+            | Effect::ReadReceipt(_)) => effect,
         };
         let hub = Arc::clone(&self.hub);
         let now_ms = self.hub.now().wall_ms;
@@ -218,6 +219,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             | HubFrame::Ack(_)
             | HubFrame::Snapshot(_)
             | HubFrame::Digest(_)
+            | HubFrame::Receipt(_)
             | HubFrame::Pong(_)
             | HubFrame::AccountCreated(_)
             | HubFrame::AccountDeleted(_) => {}

@@ -13,6 +13,7 @@ use super::*;
 
 mod horizon;
 mod people;
+mod receipts;
 mod setback;
 
 const ANNA: AccountId = AccountId(Uuid::from_u128(1));
@@ -35,6 +36,7 @@ pub(crate) async fn conforms<S: HubStore>(mut fresh: impl FnMut() -> S) {
     people::conform(&mut fresh).await;
     horizon::conform(&mut fresh).await;
     setback::conform(&mut fresh).await;
+    receipts::conform(&mut fresh).await;
 }
 
 fn new_account(id: AccountId, name: &str) -> NewAccount {

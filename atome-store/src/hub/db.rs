@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
-use atome_proto::sync::v1::Batch;
+use atome_proto::sync::v1::{AskReceipt, Batch, Receipt};
 use atome_proto::{AccountId, AtomeId, Epoch, HubId, ReplicaId};
 use rusqlite::params;
 
@@ -14,7 +14,7 @@ use super::admit::{self, Pushed};
 use super::fanout::{Fanout, News};
 use super::{
     Admitted, ChangedPage, Claim, FeedPosition, Identity, Setback, StatePage, directory, feed,
-    horizon, setback, states,
+    horizon, receipt, setback, states,
 };
 
 mod accounts;
@@ -286,6 +286,15 @@ impl HubDb {
         atomically(self, |db| {
             horizon::compact(&db.base.connection, before_ms, limit)
         })
+    }
+
+    /// What became of a commit, and the head of an account's feed after that.
+    ///
+    /// # Errors
+    ///
+    /// Where the store fails.
+    pub fn receipt(&self, account: AccountId, ask: &AskReceipt) -> Result<Receipt, HubError> {
+        receipt::read(&self.base.connection, account, ask)
     }
 
     /// The feed number, and the digest of the state at it.

@@ -10,7 +10,7 @@ use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
 use atome_proto::directory::DirectoryChange;
 use atome_proto::sharing::{Act, Grant, Policy, Why};
-use atome_proto::sync::v1::Batch;
+use atome_proto::sync::v1::{AskReceipt, Batch, Receipt};
 use atome_proto::{AccountId, AtomeId, Epoch, GrantId, ReplicaId};
 use rusqlite::Connection;
 use tokio::sync::watch;
@@ -23,7 +23,7 @@ use super::{
     AccountRecord, Admitted, Census, ChangedPage, Claim, DirectoryKey, FeedPosition, GrantPage,
     HubDb, HubStore, Identity, Invite, NewAccount, NewSession, PasswordChange, Question,
     Registered, SessionRecord, Setback, Signals, StatePage, accounts, census, directory, feed,
-    sessions, setback, states,
+    receipt, sessions, setback, states,
 };
 use crate::error::{HubError, OpenError};
 use crate::pool::Pool;
@@ -368,6 +368,11 @@ impl HubStore for SqliteHub {
 
     async fn digest(&self, account: AccountId) -> Result<(u64, Buckets), HubError> {
         self.read(move |connection| states::digest(connection, account))
+            .await
+    }
+
+    async fn receipt(&self, account: AccountId, ask: AskReceipt) -> Result<Receipt, HubError> {
+        self.read(move |connection| receipt::read(connection, account, &ask))
             .await
     }
 

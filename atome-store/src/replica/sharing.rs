@@ -129,6 +129,7 @@ impl ReplicaDb {
         Ok(Written {
             replica: self.head.replica,
             number: commit.number,
+            stamp,
             change,
         })
     }

@@ -75,6 +75,7 @@ impl ReplicaDb {
         Ok(Written {
             replica: self.head.replica,
             number: commit.number,
+            stamp,
             change,
         })
     }

@@ -31,7 +31,9 @@ pub(crate) enum Atomes {
     ///
     /// A value is JSON if it parses as JSON, else a text. key:=JSON insists on JSON, key=@FILE reads the value
     /// from a file.
-    #[command(after_help = "Example:\n  atomectl set 0198c0de done=true note='left a message'")]
+    #[command(
+        after_help = "Example:\n  atomectl set 0198c0de done=true note='left a message'\n  RECEIPT=$(atomectl -o table set 0198c0de done=true --receipt)"
+    )]
     Set {
         /// The atome: an id, a unique prefix of one, or key:EXTERNAL-KEY
         #[arg(value_name = "ID")]
@@ -39,6 +41,8 @@ pub(crate) enum Atomes {
         /// The particles and their values
         #[arg(value_name = "KEY=VALUE", required = true)]
         pairs: Vec<String>,
+        #[command(flatten)]
+        proof: Proof,
     },
     /// Take particles of an atome away
     #[command(after_help = "Example:\n  atomectl unset 0198c0de note")]
@@ -49,6 +53,8 @@ pub(crate) enum Atomes {
         /// The particles
         #[arg(value_name = "KEY", required = true)]
         keys: Vec<String>,
+        #[command(flatten)]
+        proof: Proof,
     },
     /// Add to counters: additions made apart all count
     #[command(after_help = "Example:\n  atomectl add key:shelf/7 stock=-3")]
@@ -59,6 +65,8 @@ pub(crate) enum Atomes {
         /// The counters and what to add
         #[arg(value_name = "KEY=NUMBER", required = true)]
         pairs: Vec<String>,
+        #[command(flatten)]
+        proof: Proof,
     },
     /// Delete atomes, all of them or none; 'undelete' brings them back
     #[command(after_help = "Example:\n  atomectl delete 0198c0de key:notes/1")]
@@ -66,6 +74,8 @@ pub(crate) enum Atomes {
         /// The atomes: ids, unique prefixes, or key:EXTERNAL-KEY
         #[arg(value_name = "ID", required = true)]
         ids: Vec<String>,
+        #[command(flatten)]
+        proof: Proof,
     },
     /// Bring deleted atomes back, all of them or none
     #[command(after_help = "Example:\n  atomectl undelete 0198c0de")]
@@ -73,6 +83,8 @@ pub(crate) enum Atomes {
         /// The atomes: ids, unique prefixes, or key:EXTERNAL-KEY
         #[arg(value_name = "ID", required = true)]
         ids: Vec<String>,
+        #[command(flatten)]
+        proof: Proof,
     },
     /// Move an atome below another, or to the top
     #[command(
@@ -84,6 +96,8 @@ pub(crate) enum Atomes {
         id: String,
         #[command(flatten)]
         place: Place,
+        #[command(flatten)]
+        proof: Proof,
     },
     /// List atomes
     ///
@@ -131,6 +145,16 @@ pub(crate) struct Create {
     /// Its broad category
     #[arg(long)]
     pub(crate) kind: Option<String>,
+    #[command(flatten)]
+    pub(crate) proof: Proof,
+}
+
+/// What a write prints beside what it did.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Proof {
+    /// Print a receipt, by which 'sync wait --receipt' tells on any machine whether the write has come
+    #[arg(long)]
+    pub(crate) receipt: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! Commands about sync.
 
+use atome_proto::receipt::Receipt;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::arg::span::Span;
@@ -19,9 +20,14 @@ pub(crate) enum Sync {
     /// Waits for 60s unless --timeout says otherwise. With the hub out of reach it keeps trying until then
     /// (exit 8); with no hub in the daemon's configuration it says so at once (exit 7).
     #[command(
-        after_help = "Example:\n  atomectl sync wait --timeout 5m\n  atomectl sync wait --timeout 0"
+        after_help = "Example:\n  atomectl sync wait --timeout 5m\n  atomectl sync wait --receipt \"$RECEIPT\" --timeout 0"
     )]
-    Wait,
+    Wait {
+        /// Wait for the one write that printed this receipt, here or elsewhere: until the hub has it, and what of it
+        /// may be seen here is here
+        #[arg(long, value_name = "RECEIPT")]
+        receipt: Option<Receipt>,
+    },
     /// Stop syncing until 'sync resume'; writing goes on
     #[command(after_help = "Example:\n  atomectl sync pause")]
     Pause,

@@ -60,7 +60,7 @@ pub(super) async fn perform(context: &mut Context, request: Seed) -> Result<(), 
         context.say.note("nothing was written: this was a dry run");
     }
     if request.wait {
-        let proof = wait(context).await?;
+        let proof = wait(context, None).await?;
         context
             .say
             .note(&format!("the hub has it: cursor {}", proof.cursor));

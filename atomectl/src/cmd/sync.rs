@@ -1,6 +1,7 @@
 //! `sync …`.
 
 use atome_proto::local::v1::{self, SyncStatus, SyncVerify, WaitReply};
+use atome_proto::receipt::Receipt;
 
 use crate::cli::{Mode, Refused, SetMode, Sync};
 use crate::cmd::wait::wait;
@@ -21,7 +22,7 @@ pub(super) async fn perform(context: &mut Context, command: Sync) -> Result<(), 
                 .note("asked for; 'atomectl sync wait' waits for it");
             Ok(())
         }
-        Sync::Wait => wait_and_prove(context).await,
+        Sync::Wait { receipt } => wait_and_prove(context, receipt.as_ref()).await,
         Sync::Pause => {
             context.client.sync_pause().await?;
             context
@@ -99,8 +100,8 @@ fn clock(minute: u16) -> String {
     format!("{:02}:{:02}", minute / 60, minute % 60)
 }
 
-async fn wait_and_prove(context: &mut Context) -> Result<(), Fault> {
-    let proof = wait(context).await?;
+async fn wait_and_prove(context: &mut Context, receipt: Option<&Receipt>) -> Result<(), Fault> {
+    let proof = wait(context, receipt).await?;
     context.out.document(&proof, proof_fields)?;
     if proof.refused > 0 {
         let what = match proof.refused {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use atome_client::Client;
 use atome_proto::local::v1::WaitReply;
+use atome_proto::receipt::Receipt;
 use indicatif::ProgressBar;
 
 use crate::context::Context;
@@ -13,11 +14,12 @@ use crate::progress::{show_count, show_words};
 /// How often the bar asks how far it is: often enough to look alive, seldom enough to cost nothing.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// Waits until the hub has all that was pending here and all that it had is here.
+/// Waits until the hub has all that was pending here and all that it had is here; with a receipt, for that write
+/// alone.
 ///
 /// The time to wait is the command's; the daemon keeps it, and says why where it runs out.
-pub(super) async fn wait(context: &Context) -> Result<WaitReply, Fault> {
-    let waiting = context.client.sync_wait(context.timeout);
+pub(super) async fn wait(context: &Context, receipt: Option<&Receipt>) -> Result<WaitReply, Fault> {
+    let waiting = context.client.sync_wait(receipt, context.timeout);
     if !context.progress.watched() {
         return Ok(waiting.await?);
     }

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use atome_engine::draft::Draft;
 use atome_proto::commit::{BadKey, Create, Key};
-use atome_proto::local::v1::{NewAtome, Operation, Receipt, Write, WriteReply};
+use atome_proto::local::v1::{NewAtome, Operation, Write, WriteReply};
+use atome_proto::receipt::Receipt;
 use atome_proto::value::Value;
 use atome_proto::{AccountId, AtomeId, Code, Problem};
 
@@ -43,10 +44,10 @@ pub(super) async fn write(mut asked: Asked<'_>) -> Handled {
     let receipt = if write.receipt {
         let position = account.store.position().await.map_err(|e| problem(&e))?;
         Some(Receipt {
-            hub: position.hub.map(|(hub, _)| hub),
-            epoch: position.hub.map(|(_, epoch)| epoch),
-            replica: written.replica,
+            author: account.id,
+            stamp: written.stamp,
             number: written.number,
+            hub: position.hub,
         })
     } else {
         None

@@ -22,7 +22,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::handle::{Command, Handle};
+use super::handle::{Command, Handle, Waited};
 use super::link::{Event, Link};
 use super::news::News;
 use super::view::View;
@@ -110,7 +110,7 @@ pub async fn driver(
 #[derive(Default)]
 struct Askers {
     last: u64,
-    waits: BTreeMap<u64, oneshot::Sender<Position>>,
+    waits: BTreeMap<u64, oneshot::Sender<Waited>>,
     digests: BTreeMap<u64, oneshot::Sender<Digest>>,
 }
 
@@ -261,6 +261,7 @@ impl Driver {
             | HubFrame::Batch(_)
             | HubFrame::Snapshot(_)
             | HubFrame::Digest(_)
+            | HubFrame::Receipt(_)
             | HubFrame::Pong(_) => {}
             HubFrame::Error(error) if error.code == Code::AccountDeleted => {
                 news.deleted(self.parts.account);
@@ -297,7 +298,7 @@ impl Driver {
             // The loop ends by it before it comes here.
             Command::End(_) => {}
             Command::SyncNow => self.take(Input::SyncNow),
-            Command::Wait(answer) => {
+            Command::Wait(receipt, answer) => {
                 if self.askers.waits.len() < ASKERS_MAX {
                     let token = self.askers.next();
                     self.askers.waits.insert(token, answer);
@@ -305,7 +306,11 @@ impl Driver {
                     let position = *self.positions.borrow_and_update();
                     self.take(Input::Stored(position));
                     let number = position.number;
-                    self.take(Input::Wait { token, number });
+                    self.take(Input::Wait {
+                        token,
+                        number,
+                        receipt,
+                    });
                 }
             }
             Command::Digest(answer) => {

@@ -1,7 +1,8 @@
 //! The handle on a driver: what the rest of the daemon may ask of it.
 
 use atome_engine::replica::Position;
-use atome_proto::sync::v1::Digest;
+use atome_proto::receipt::Receipt;
+use atome_proto::sync::v1::{Digest, Standing};
 use atome_proto::{Code, Problem};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -16,12 +17,21 @@ pub(super) enum Command {
     Token(oneshot::Sender<()>),
     /// An attempt now.
     SyncNow,
-    /// An answer once the store is as the hub is.
-    Wait(oneshot::Sender<Position>),
+    /// An answer once the store is as the hub is, or has what came of a commit.
+    Wait(Option<Receipt>, oneshot::Sender<Waited>),
     /// The end, of this driver alone.
     End(oneshot::Sender<()>),
     /// The hub's digest.
     Digest(oneshot::Sender<Digest>),
+}
+
+/// What a wait has come to.
+#[derive(Clone, Copy, Debug)]
+pub struct Waited {
+    /// Where the store stood then.
+    pub position: Position,
+    /// What became of the commit, where the wait was about one.
+    pub standing: Option<Standing>,
 }
 
 /// A handle on the driver of one account.
@@ -84,14 +94,18 @@ impl Handle {
         self.tell(Command::SyncNow).await
     }
 
-    /// Asks to be told once the store is as the hub is; dropping the receiver gives up.
+    /// Asks to be told once the store is as the hub is, or, with a receipt, once the hub has decided that commit
+    /// and what may be seen of it is here; dropping the receiver gives up.
     ///
     /// # Errors
     ///
     /// [`Code::Stopping`].
-    pub async fn wait(&self) -> Result<oneshot::Receiver<Position>, Problem> {
+    pub async fn wait(
+        &self,
+        receipt: Option<Receipt>,
+    ) -> Result<oneshot::Receiver<Waited>, Problem> {
         let (answer, answered) = oneshot::channel();
-        self.tell(Command::Wait(answer)).await?;
+        self.tell(Command::Wait(receipt, answer)).await?;
         Ok(answered)
     }
 

@@ -80,6 +80,7 @@ impl World {
                 | session::Effect::ReadChanged { .. }
                 | session::Effect::Evicted { .. }
                 | session::Effect::Heed { .. }
+                | session::Effect::ReadReceipt(_)
                 | session::Effect::ReadDigest) => {
                     if let Some(side) = self.hub.sides.get_mut(&id) {
                         side.todo.push_back(effect);

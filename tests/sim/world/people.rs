@@ -138,6 +138,7 @@ impl World {
             Input::Wait {
                 token,
                 number: position.number,
+                receipt: None,
             },
         );
     }

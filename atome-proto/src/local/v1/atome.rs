@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::commit::Key;
 use crate::id::{AccountId, AtomeId, ReplicaId};
-use crate::local::v1::Receipt;
+use crate::receipt::Receipt;
 use crate::stamp::Stamp;
 use crate::state::present;
 use crate::value::{Number, Value};

@@ -62,19 +62,6 @@ pub struct SyncStatus {
     pub next_attempt_ms: Option<u64>,
 }
 
-/// What proves that a write has reached the hub.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
-    /// The hub, once one is known.
-    pub hub: Option<HubId>,
-    /// The life of its database.
-    pub epoch: Option<Epoch>,
-    /// The replica that wrote.
-    pub replica: ReplicaId,
-    /// The commit's number.
-    pub number: u64,
-}
-
 /// `POST /v1/sync/wait`: the proof.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WaitReply {

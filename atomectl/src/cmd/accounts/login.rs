@@ -33,7 +33,7 @@ pub(super) async fn login(context: &mut Context, request: cli::Login) -> Result<
             .client
             .clone()
             .with_account(Some(&account.id.to_string()));
-        let proof = wait(context).await?;
+        let proof = wait(context, None).await?;
         context
             .say
             .note(&format!("all of it is here: cursor {}", proof.cursor));
@@ -43,7 +43,7 @@ pub(super) async fn login(context: &mut Context, request: cli::Login) -> Result<
 
 pub(super) async fn logout(context: &mut Context, request: &cli::Logout) -> Result<(), Fault> {
     if request.wait {
-        wait(context).await?;
+        wait(context, None).await?;
     }
     let pending = if request.keep {
         PendingWork::Keep

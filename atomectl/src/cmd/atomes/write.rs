@@ -8,7 +8,7 @@ use atome_proto::local::v1::{NewAtome, Operation, Write, WriteReply};
 use serde::Serialize;
 
 use crate::arg::pair::{BadPair, collect, parse, parse_number};
-use crate::cli::{Create, Place};
+use crate::cli::{Create, Place, Proof};
 use crate::context::Context;
 use crate::fault::Fault;
 
@@ -26,7 +26,10 @@ pub(super) async fn create(context: &mut Context, create: Create) -> Result<(), 
         parent: create.parent,
         ..Operation::default()
     };
-    let reply = write(context, vec![operation]).await?;
+    let reply = write(context, vec![operation], create.proof).await?;
+    if reply.receipt.is_some() && !context.out.is_table() {
+        return Ok(context.out.document(&reply, |_| Vec::new())?);
+    }
     for id in &reply.atomes {
         if context.out.is_table() {
             context.out.line(id.to_string().as_bytes())?;
@@ -38,7 +41,7 @@ pub(super) async fn create(context: &mut Context, create: Create) -> Result<(), 
             Err(_) => context.out.document(&OnlyId { id: *id }, |_| Vec::new())?,
         }
     }
-    Ok(())
+    print_receipt(context, &reply)
 }
 
 /// What is known of an atome that was made by a daemon that went away since.
@@ -52,7 +55,12 @@ fn parse_id(text: &str) -> Result<AtomeId, Fault> {
         .map_err(|error| Fault::usage(format!("--id '{text}' is no UUID: {error}")))
 }
 
-pub(super) async fn set(context: &mut Context, id: String, pairs: &[String]) -> Result<(), Fault> {
+pub(super) async fn set(
+    context: &mut Context,
+    id: String,
+    pairs: &[String],
+    proof: Proof,
+) -> Result<(), Fault> {
     let set = collect(pairs, parse)?;
     alter(
         context,
@@ -61,11 +69,17 @@ pub(super) async fn set(context: &mut Context, id: String, pairs: &[String]) -> 
             set,
             ..Operation::default()
         },
+        proof,
     )
     .await
 }
 
-pub(super) async fn unset(context: &mut Context, id: String, keys: &[String]) -> Result<(), Fault> {
+pub(super) async fn unset(
+    context: &mut Context,
+    id: String,
+    keys: &[String],
+    proof: Proof,
+) -> Result<(), Fault> {
     let unset: Result<BTreeSet<Key>, BadPair> =
         keys.iter().map(|key| Ok(Key::of_particle(key)?)).collect();
     alter(
@@ -75,11 +89,17 @@ pub(super) async fn unset(context: &mut Context, id: String, keys: &[String]) ->
             unset: unset?,
             ..Operation::default()
         },
+        proof,
     )
     .await
 }
 
-pub(super) async fn add(context: &mut Context, id: String, pairs: &[String]) -> Result<(), Fault> {
+pub(super) async fn add(
+    context: &mut Context,
+    id: String,
+    pairs: &[String],
+    proof: Proof,
+) -> Result<(), Fault> {
     let add = collect(pairs, parse_number)?;
     alter(
         context,
@@ -88,6 +108,7 @@ pub(super) async fn add(context: &mut Context, id: String, pairs: &[String]) -> 
             add,
             ..Operation::default()
         },
+        proof,
     )
     .await
 }
@@ -97,13 +118,14 @@ pub(super) async fn delete(
     context: &mut Context,
     ids: Vec<String>,
     deleted: bool,
+    proof: Proof,
 ) -> Result<(), Fault> {
     let operations = ids.into_iter().map(|id| Operation {
         atome: Some(id),
         deleted: Some(deleted),
         ..Operation::default()
     });
-    let reply = write(context, operations.collect()).await?;
+    let reply = write(context, operations.collect(), proof).await?;
     print(context, &reply)
 }
 
@@ -111,6 +133,7 @@ pub(super) async fn move_below(
     context: &mut Context,
     id: String,
     place: Place,
+    proof: Proof,
 ) -> Result<(), Fault> {
     alter(
         context,
@@ -119,19 +142,24 @@ pub(super) async fn move_below(
             parent: Some(place.parent.unwrap_or_default()),
             ..Operation::default()
         },
+        proof,
     )
     .await
 }
 
-async fn alter(context: &mut Context, operation: Operation) -> Result<(), Fault> {
-    let reply = write(context, vec![operation]).await?;
+async fn alter(context: &mut Context, operation: Operation, proof: Proof) -> Result<(), Fault> {
+    let reply = write(context, vec![operation], proof).await?;
     print(context, &reply)
 }
 
-async fn write(context: &Context, operations: Vec<Operation>) -> Result<WriteReply, Fault> {
+async fn write(
+    context: &Context,
+    operations: Vec<Operation>,
+    Proof { receipt }: Proof,
+) -> Result<WriteReply, Fault> {
     let write = Write {
         operations,
-        receipt: false,
+        receipt,
     };
     Ok(context.client.write(&write).await?)
 }
@@ -141,7 +169,15 @@ fn print(context: &mut Context, reply: &WriteReply) -> Result<(), Fault> {
     if context.out.is_table() {
         let text = format!("written as commit {}", reply.number);
         context.say.note(&text);
-        return Ok(());
+        return print_receipt(context, reply);
     }
     Ok(context.out.document(reply, |_| Vec::new())?)
+}
+
+/// For people the receipt alone, which is all that a shell wants to keep.
+fn print_receipt(context: &mut Context, reply: &WriteReply) -> Result<(), Fault> {
+    match (&reply.receipt, context.out.is_table()) {
+        (Some(receipt), true) => Ok(context.out.line(receipt.to_string().as_bytes())?),
+        (Some(_), false) | (None, _) => Ok(()),
+    }
 }

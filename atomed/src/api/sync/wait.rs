@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use atome_engine::replica::Position;
 use atome_proto::local::v1::{Mode, WaitReply};
+use atome_proto::receipt::{BadReceipt, Receipt};
+use atome_proto::sync::v1::Standing;
 use atome_proto::time::to_rfc3339;
 use atome_proto::{Code, Problem};
 
@@ -17,6 +19,8 @@ use crate::sync::{Handle, stopping};
 pub(crate) async fn wait(mut asked: Asked<'_>) -> Handled {
     let account = asked.account().await?;
     let timeout_ms: Option<u64> = asked.query.number("timeout_ms")?;
+    let receipt = asked.query.text("receipt")?;
+    let receipt = receipt.as_deref().map(read_receipt).transpose()?;
     asked.query.done()?;
     let limit = match timeout_ms {
         None => Some(Duration::from_secs(60)),
@@ -26,15 +30,60 @@ pub(crate) async fn wait(mut asked: Asked<'_>) -> Handled {
     let sync = driver(&account)?;
     // Whoever waits wishes for an attempt now.
     asked.shared.accounts.keep_now();
-    let waited = sync.wait().await?;
+    if let Some(receipt) = &receipt {
+        check_hub(&account, receipt).await?;
+    }
+    let waited = sync.wait(receipt).await?;
     let stop = asked.shared.stop.clone();
-    let position = tokio::select! {
+    let waited = tokio::select! {
         waited = waited => waited.map_err(|_| too_many())?,
         hopeless = hopeless(&account, sync) => return Err(hopeless),
         () = stop.ordered() => return Err(stopping()),
         () = limited(limit) => return Err(ran_out(&account, sync).await?),
     };
-    reply::ok(&proof(&account, position).await?)
+    if let Some(problem) = waited.standing.and_then(became) {
+        return Err(problem);
+    }
+    reply::ok(&proof(&account, waited.position).await?)
+}
+
+fn read_receipt(text: &str) -> Result<Receipt, Problem> {
+    text.parse()
+        .map_err(|error: BadReceipt| Problem::new(Code::BadRequest, error.to_string()))
+}
+
+/// A receipt that another hub's machine gave is not waited for.
+async fn check_hub(account: &Account, receipt: &Receipt) -> Result<(), Problem> {
+    let position = account.store.position().await.map_err(|e| problem(&e))?;
+    if let Some(((theirs, _), (ours, _))) = receipt.hub.zip(position.hub)
+        && theirs != ours
+    {
+        let detail = format!("the receipt is of hub {theirs}, this account's is {ours}");
+        return Err(Problem::new(Code::NotFound, detail));
+    }
+    Ok(())
+}
+
+/// Why it cannot be said that the hub has taken the commit; `None` where it has.
+fn became(standing: Standing) -> Option<Problem> {
+    match standing {
+        Standing::Accepted | Standing::Deferred => None,
+        Standing::Refused => Some(
+            Problem::new(Code::Refused, "the hub has refused the write")
+                .hint("'atomectl sync refused' says why, on the machine that wrote it"),
+        ),
+        Standing::Renumbered => Some(
+            Problem::new(
+                Code::Conflict,
+                "the write was given another number, since a copy of its machine's store was at work",
+            )
+            .hint("nothing is lost: 'atomectl sync wait' on the machine that wrote it waits for it"),
+        ),
+        Standing::Unknown => Some(
+            Problem::new(Code::Unsupported, "the hub is too old to know receipts")
+                .hint("upgrade the hub, or use 'atomectl sync wait' on both machines"),
+        ),
+    }
 }
 
 /// What shows that it is true.

@@ -5,7 +5,7 @@ use atome_engine::replica::{Effect, Input, Position, StoreJob};
 use atome_proto::{Code, Problem};
 use atome_store::ReplicaStore;
 
-use super::Driver;
+use super::{Driver, Waited};
 use crate::random;
 use crate::store_problem::problem;
 use crate::sync::link::Link;
@@ -37,10 +37,14 @@ impl Driver {
             } => self.read_pending(after, commits_max, bytes_max),
             Effect::Store(job) => self.store(job),
             Effect::HubTime(hub_ms) => self.note_hub_time(hub_ms, now),
-            Effect::Waited { token, position } => {
+            Effect::Waited {
+                token,
+                position,
+                standing,
+            } => {
                 if let Some(answer) = self.askers.waits.remove(&token) {
                     // Whoever asked may have gone meanwhile.
-                    let _ = answer.send(position);
+                    let _ = answer.send(Waited { position, standing });
                 }
             }
             Effect::Digested(digest) => {
