@@ -81,14 +81,12 @@ fn of_machine(stage: &Stage, settings: &Settings, seat: &Seat, counts: &Counts, 
     while !stage.is_over() {
         stage.pause(calm(dice));
         let disk = seat.disk.as_ref();
-        if settings.has(Fault::Stop) && dice.one_in(40) {
+        if settings.draws(Fault::Stop, 40, dice) {
             stop(stage, settings, machine.running(), counts, dice);
-        } else if let (Some(disk), true) = (disk, settings.has(Fault::FullDisk) && dice.one_in(25))
-        {
+        } else if let (Some(disk), true) = (disk, settings.draws(Fault::FullDisk, 25, dice)) {
             let again = dice.one_in(2);
             fill(stage, disk, &mut *machine, again, counts, dice);
-        } else if let (Some(disk), true) = (disk, settings.has(Fault::ReadOnly) && dice.one_in(50))
-        {
+        } else if let (Some(disk), true) = (disk, settings.draws(Fault::ReadOnly, 50, dice)) {
             read_only(disk, &mut *machine, counts);
         } else if settings.has(Fault::Kill) || settings.has(Fault::Clock) {
             Machine::kill(&mut machine).must();
@@ -106,14 +104,12 @@ fn of_hub(stage: &Stage, settings: &Settings, counts: &Counts, dice: &mut Dice) 
     while !stage.is_over() {
         stage.pause(calm(dice) * 3);
         let disk = stage.hub_disk.as_ref();
-        if settings.has(Fault::Stop) && dice.one_in(20) {
+        if settings.draws(Fault::Stop, 20, dice) {
             stop(stage, settings, hub.running(), counts, dice);
-        } else if let (Some(disk), true) = (disk, settings.has(Fault::FullDisk) && dice.one_in(12))
-        {
+        } else if let (Some(disk), true) = (disk, settings.draws(Fault::FullDisk, 12, dice)) {
             let again = dice.one_in(2);
             fill(stage, disk, &mut *hub, again, counts, dice);
-        } else if let (Some(disk), true) = (disk, settings.has(Fault::ReadOnly) && dice.one_in(40))
-        {
+        } else if let (Some(disk), true) = (disk, settings.draws(Fault::ReadOnly, 40, dice)) {
             read_only(disk, &mut *hub, counts);
         } else if settings.has(Fault::KillHub) {
             Hub::kill(&mut hub).must();

@@ -146,7 +146,14 @@ impl Ledger {
                 self.register(),
                 self.account
             );
-            found.lost.push(words);
+            let number = register.and_then(Value::to_number).map(Number::as_f64);
+            let is_older = number < last_acknowledged.map(|n| n as f64);
+            if is_older {
+                &mut found.lost
+            } else {
+                &mut found.other
+            }
+            .push(words);
         }
         sum
     }
@@ -229,7 +236,8 @@ mod tests {
         assert_eq!(found(&(tally(2, 1) + &atome(1))), [1, 0, 0]);
         assert_eq!(found(&(tally(2, 0) + &atome(0))), [0, 1, 0]);
         assert_eq!(found(&(tally(1, 1) + &atome(0) + &atome(1))), [1, 0, 0]);
-        assert_eq!(found(&(tally(3, 0) + &atome(0) + &atome(1))), [1, 0, 0]);
+        assert_eq!(found(&(tally(3, 0) + &atome(0) + &atome(1))), [0, 0, 1]);
+        assert_eq!(found(&(tally(1, -1) + &atome(0))), [1, 0, 0]);
         assert_eq!(found(&(tally(1, 0) + &atome(0) + &atome(2))), [0, 0, 1]);
         assert_eq!(found(&(tally(1, 0) + &atome(0) + &atome(9))), [0, 0, 1]);
         assert_eq!(

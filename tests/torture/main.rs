@@ -11,6 +11,7 @@
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
     reason = "a run that cannot go on has failed, and says where; its numbers are small"
 )]
 

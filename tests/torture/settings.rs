@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::dice::Dice;
+
 /// What befalls the programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -65,6 +67,11 @@ impl Settings {
     /// Whether this may happen in the run.
     pub(crate) fn has(&self, fault: Fault) -> bool {
         self.only.is_none_or(|only| only == fault)
+    }
+
+    /// Whether this happens now: once in so many times, each time where nothing else may happen.
+    pub(crate) fn draws(&self, fault: Fault, one_in: u64, dice: &mut Dice) -> bool {
+        self.has(fault) && (self.only.is_some() || dice.one_in(one_in))
     }
 
     pub(crate) fn phases(&self) -> u32 {
