@@ -158,7 +158,8 @@ impl Accounts {
             None => None,
         };
         let accounts = Self(Arc::new(Inner {
-            machine: MachineStore::open(&config.state_dir.join("machine.db"), durability)?,
+            // Written seldom, and an account that is lost takes all of its writes with it.
+            machine: MachineStore::open(&config.state_dir.join("machine.db"), Durability::Full)?,
             secrets: open_secrets(config, &stop).await?,
             hashing: Hashing::default(),
             tried: guesses::Tried::default(),
