@@ -43,6 +43,7 @@ mod password;
 mod registrar;
 mod reload;
 mod removal;
+mod reopen;
 mod resolve;
 mod revocations;
 mod select;
@@ -96,7 +97,7 @@ pub struct Account {
 #[derive(Clone)]
 enum Slot {
     Open(Account),
-    /// Its store does not open; the rest of the daemon works.
+    /// Its store does not open, and is tried again; the rest of the daemon works.
     Broken(Problem),
 }
 
@@ -157,7 +158,8 @@ impl Accounts {
             None => None,
         };
         let accounts = Self(Arc::new(Inner {
-            machine: MachineStore::open(&config.state_dir.join("machine.db"), durability)?,
+            // Written seldom, and an account that is lost takes all of its writes with it.
+            machine: MachineStore::open(&config.state_dir.join("machine.db"), Durability::Full)?,
             secrets: open_secrets(config, &stop).await?,
             hashing: Hashing::default(),
             tried: guesses::Tried::default(),
@@ -184,6 +186,7 @@ impl Accounts {
                 accounts.slots().insert(account, Slot::Broken(problem));
             }
         }
+        accounts.start_reopening();
         accounts.start_keeper();
         Ok(accounts)
     }

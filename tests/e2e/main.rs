@@ -14,6 +14,7 @@ mod converge;
 mod crash;
 mod desktop;
 mod directory;
+mod disks;
 mod doctor;
 mod figures;
 mod gateway;

@@ -15,6 +15,8 @@ pub mod listening;
 pub mod loopback;
 pub mod machine;
 pub mod process;
+pub mod proxy;
+pub mod small_disk;
 
 pub use binaries::Binaries;
 pub use confine::{Confinement, Unit};
@@ -22,3 +24,5 @@ pub use ctl::{Ctl, Reply};
 pub use error::HarnessError;
 pub use hub::Hub;
 pub use machine::{Machine, Remote};
+pub use proxy::{LineFault, Proxy};
+pub use small_disk::SmallDisk;

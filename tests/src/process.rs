@@ -130,6 +130,24 @@ impl Running {
         self.await_word("READY=1", began)
     }
 
+    /// Stops it where it stands (`SIGSTOP`): it neither works nor answers until it is told to go on.
+    ///
+    /// # Errors
+    ///
+    /// Where it has ended.
+    pub fn freeze(&self) -> Result<(), HarnessError> {
+        signal(self.pid(), Signal::STOP)
+    }
+
+    /// Has it go on (`SIGCONT`).
+    ///
+    /// # Errors
+    ///
+    /// Where it has ended.
+    pub fn thaw(&self) -> Result<(), HarnessError> {
+        signal(self.pid(), Signal::CONT)
+    }
+
     /// The process id.
     #[must_use]
     pub fn pid(&self) -> u32 {

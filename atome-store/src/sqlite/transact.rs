@@ -98,7 +98,7 @@ fn enter(base: &Base) -> Result<(), Fault> {
 
 fn leave(base: &Base) -> Result<(), Fault> {
     match base.open {
-        Open::Nothing => base.execute("COMMIT"),
+        Open::Nothing => commit(base),
         Open::Shared => base.execute("RELEASE operation"),
         Open::Alone => Ok(()),
     }
@@ -134,9 +134,40 @@ pub(crate) fn group_stands(base: &Base) -> bool {
 
 /// Makes a group durable.
 pub(crate) fn commit_group(base: &mut Base) -> Result<(), Fault> {
-    base.execute("COMMIT")?;
+    commit(base)?;
     base.open = Open::Nothing;
     Ok(())
+}
+
+/// Commits what stands open; where that fails, nothing of it comes back later either.
+fn commit(base: &Base) -> Result<(), Fault> {
+    let done = base.execute("COMMIT");
+    if done.is_err() {
+        bury(base);
+    }
+    done
+}
+
+/// Writes over what a commit that failed has left in the WAL.
+///
+/// It can fail after all of it was written (no room for the WAL's index, a sync that failed). It then lies
+/// behind the WAL's end, whole: who opens the store after a crash would take it for committed, though it was
+/// answered that it is not. Another commit stands in its place, that changes nothing; it may fail in the same way,
+/// and nothing is lost by that.
+fn bury(base: &Base) {
+    let over = || -> Result<(), Fault> {
+        if !base.connection.is_autocommit() {
+            base.execute("ROLLBACK")?;
+        }
+        let version = "user_version";
+        let kept: i64 = base
+            .connection
+            .pragma_query_value(None, version, |row| row.get(0))?;
+        Ok(base.connection.pragma_update(None, version, kept)?)
+    };
+    if let Err(fault) = over() {
+        tracing::debug!(%fault, "what a failed commit left was written over as far as the disk lets");
+    }
 }
 
 /// Undoes whatever stands of a group.

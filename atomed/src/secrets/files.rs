@@ -82,16 +82,33 @@ pub(super) fn read(folder: &Path, name: &str) -> Result<Option<Secret>, SecretEr
 
 /// Makes a folder that only the daemon can enter; one that is there is closed to others.
 ///
+/// A new one lasts: what is synced in it would be lost with its name.
+///
 /// # Errors
 ///
-/// Where it cannot be made or closed.
+/// Where it cannot be made, made lasting or closed.
 pub fn private_folder(path: &Path) -> io::Result<()> {
+    let is_new = !path.try_exists()?;
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    if is_new {
+        sync_above(path)?;
+    }
     let held = fs::metadata(path)?.permissions();
     if std::os::unix::fs::PermissionsExt::mode(&held) & 0o077 != 0 {
         fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
     }
     Ok(())
+}
+
+/// Has the name of a folder last.
+fn sync_above(path: &Path) -> io::Result<()> {
+    let above = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    match File::open(above) {
+        Ok(folder) => folder.sync_all(),
+        // One that may be written and not read: only who it belongs to can sync it.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Replaces a file: write new, fsync, rename, fsync the folder.
