@@ -19,6 +19,8 @@ enum Open {
 pub(crate) struct Base {
     pub(crate) connection: Connection,
     open: Open,
+    /// Whether the WAL may hold what a sync that failed was for.
+    is_suspect: bool,
 }
 
 impl Base {
@@ -26,6 +28,7 @@ impl Base {
         Self {
             connection,
             open: Open::Nothing,
+            is_suspect: false,
         }
     }
 
@@ -68,6 +71,7 @@ pub(crate) fn atomically<D: Stored, T, E: From<Fault>>(
     if done.is_err() {
         undo(db.base());
         db.restore(before);
+        empty_suspect_wal(db.base());
     }
     done
 }
@@ -96,9 +100,9 @@ fn enter(base: &Base) -> Result<(), Fault> {
     }
 }
 
-fn leave(base: &Base) -> Result<(), Fault> {
+fn leave(base: &mut Base) -> Result<(), Fault> {
     match base.open {
-        Open::Nothing => base.execute("COMMIT"),
+        Open::Nothing => commit(base),
         Open::Shared => base.execute("RELEASE operation"),
         Open::Alone => Ok(()),
     }
@@ -134,9 +138,30 @@ pub(crate) fn group_stands(base: &Base) -> bool {
 
 /// Makes a group durable.
 pub(crate) fn commit_group(base: &mut Base) -> Result<(), Fault> {
-    base.execute("COMMIT")?;
+    commit(base)?;
     base.open = Open::Nothing;
     Ok(())
+}
+
+fn commit(base: &mut Base) -> Result<(), Fault> {
+    let done = base.execute("COMMIT");
+    base.is_suspect = matches!(done, Err(Fault::Io(_)));
+    done
+}
+
+/// Empties the WAL after a commit that failed to be synced.
+///
+/// The system may go on showing what it could not write, and says yes to the next sync without trying it
+/// again. This connection counts on none of it: its next commit takes the place of the one that failed.
+/// But whoever opens the file next would take it for a commit, and build on what is not on the disk. What
+/// was acknowledged is durable in the WAL, and goes into the file before the WAL is cut.
+///
+/// Where the disk refuses that too, the next commit that succeeds does as well.
+pub(crate) fn empty_suspect_wal(base: &mut Base) {
+    if base.is_suspect && base.open == Open::Nothing {
+        base.is_suspect = false;
+        close(base);
+    }
 }
 
 /// Undoes whatever stands of a group.
@@ -150,6 +175,6 @@ pub(crate) fn close(base: &mut Base) {
     let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
     let done = base.connection.query_row(checkpoint, [], |_| Ok(()));
     if let Err(error) = done {
-        tracing::debug!(%error, "no checkpoint at the end");
+        tracing::debug!(%error, "the WAL is not emptied");
     }
 }
