@@ -11,7 +11,8 @@ use rusqlite::ErrorCode;
 
 /// What the disk, or the database on it, answered instead of doing its work.
 ///
-/// Whatever it is, nothing of the operation was kept, and what was acknowledged before it stays.
+/// Whatever it is, nothing of the operation was kept, and what was acknowledged before it stays. Where the
+/// disk failed in the midst of making it durable, the whole of it may be there after a crash all the same.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Fault {
     /// The disk is full. Work resumes when there is room.

@@ -59,23 +59,49 @@ pub(crate) fn open(
     if found > 0 && found < kind.known() {
         copy(path, found)?;
     }
-    let open = || -> Result<Connection, Fault> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags)?;
-        configure(&connection, WRITER_CACHE_KIB)?;
-        connection.pragma_update(None, "page_size", PAGE_LEN)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-        connection.pragma_update(None, "journal_size_limit", WAL_LEN_KEPT)?;
-        let synchronous = match durability {
-            Durability::Full => "FULL",
-            Durability::Normal => "NORMAL",
-        };
-        connection.pragma_update(None, "synchronous", synchronous)?;
-        migrate::migrate(&mut connection, kind)?;
-        Ok(connection)
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags)
+        .map_err(Fault::from)
+        .and_then(|connection| prepare(connection, kind, durability))
+        .map_err(failed)
+}
+
+/// Opens, or makes, a file of the virtual file system that is registered with SQLite under the name `vfs`:
+/// for simulations. It is kept durable just as any other; what concerns folders, modes and copies before
+/// a migration is not done.
+pub(crate) fn open_on(
+    vfs: &str,
+    path: &Path,
+    kind: &Kind,
+    durability: Durability,
+) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags_and_vfs(path, flags, vfs)
+        .map_err(Fault::from)
+        .and_then(|connection| prepare(connection, kind, durability))
+        .map_err(|fault| OpenError::of(path, fault))
+}
+
+/// How a connection that writes keeps its file durable; its schema is brought to the newest.
+fn prepare(
+    mut connection: Connection,
+    kind: &Kind,
+    durability: Durability,
+) -> Result<Connection, Fault> {
+    configure(&connection, WRITER_CACHE_KIB)?;
+    connection.pragma_update(None, "page_size", PAGE_LEN)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_LEN_KEPT)?;
+    let synchronous = match durability {
+        Durability::Full => "FULL",
+        Durability::Normal => "NORMAL",
     };
-    open().map_err(failed)
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    migrate::migrate(&mut connection, kind)?;
+    Ok(connection)
 }
 
 /// Opens a file that is open for writing elsewhere in this process, for reading only.

@@ -153,6 +153,7 @@ fn run_group<D: Stored>(db: &mut D, group: Vec<Job<D>>) {
     for answer in answers {
         answer(durable.clone());
     }
+    transact::empty_suspect_wal(db.base());
     db.tend();
 }
 

@@ -52,6 +52,17 @@ impl HubDb {
         Self::with(base).map_err(|fault| OpenError::of(path, fault))
     }
 
+    /// The same on the virtual file system that is registered with SQLite under the name `vfs`: for
+    /// simulations of a disk. Folders, modes and copies before a migration are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub fn open_on(vfs: &str, path: &Path, durability: Durability) -> Result<Self, OpenError> {
+        let base = Base::new(sqlite::open_on(vfs, path, &HUB, durability)?);
+        Self::with(base).map_err(|fault| OpenError::of(path, fault))
+    }
+
     /// A store that lives in memory, for tests and simulations.
     ///
     /// # Errors

@@ -30,6 +30,19 @@ impl MachineDb {
         })
     }
 
+    /// The same on the virtual file system that is registered with SQLite under the name `vfs`: for
+    /// simulations of a disk. Folders, modes and copies before a migration are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub fn open_on(vfs: &str, path: &Path, durability: Durability) -> Result<Self, OpenError> {
+        let connection = sqlite::open_on(vfs, path, &MACHINE, durability)?;
+        Ok(Self {
+            base: Base::new(connection),
+        })
+    }
+
     /// A store that lives in memory, for tests.
     ///
     /// # Errors

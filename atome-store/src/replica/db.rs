@@ -48,6 +48,24 @@ impl ReplicaDb {
         Self::with(Base::new(connection), path, account, fresh)
     }
 
+    /// The same on the virtual file system that is registered with SQLite under the name `vfs`: for
+    /// simulations of a disk. Folders, modes and copies before a migration are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub fn open_on(
+        vfs: &str,
+        path: &Path,
+        account: AccountId,
+        fresh: ReplicaId,
+        durability: Durability,
+    ) -> Result<Self, OpenError> {
+        let connection = sqlite::open_on(vfs, path, &REPLICA, durability)?;
+        Self::overwrite_deleted(&connection).map_err(|fault| OpenError::of(path, fault))?;
+        Self::with(Base::new(connection), path, account, fresh)
+    }
+
     /// Whose store a file is; `None` where there is none yet. Nothing is written, and what a crash left
     /// in the WAL counts.
     ///

@@ -19,6 +19,8 @@ enum Open {
 pub(crate) struct Base {
     pub(crate) connection: Connection,
     open: Open,
+    /// Whether the WAL may hold what a sync that failed was for.
+    is_suspect: bool,
 }
 
 impl Base {
@@ -26,6 +28,7 @@ impl Base {
         Self {
             connection,
             open: Open::Nothing,
+            is_suspect: false,
         }
     }
 
@@ -68,6 +71,7 @@ pub(crate) fn atomically<D: Stored, T, E: From<Fault>>(
     if done.is_err() {
         undo(db.base());
         db.restore(before);
+        empty_suspect_wal(db.base());
     }
     done
 }
@@ -96,7 +100,7 @@ fn enter(base: &Base) -> Result<(), Fault> {
     }
 }
 
-fn leave(base: &Base) -> Result<(), Fault> {
+fn leave(base: &mut Base) -> Result<(), Fault> {
     match base.open {
         Open::Nothing => commit(base),
         Open::Shared => base.execute("RELEASE operation"),
@@ -139,34 +143,54 @@ pub(crate) fn commit_group(base: &mut Base) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Commits what stands open; where that fails, nothing of it comes back later either.
-fn commit(base: &Base) -> Result<(), Fault> {
+fn commit(base: &mut Base) -> Result<(), Fault> {
     let done = base.execute("COMMIT");
-    if done.is_err() {
-        bury(base);
-    }
+    base.is_suspect = done.is_err();
     done
 }
 
-/// Writes over what a commit that failed has left in the WAL.
+/// Takes what a commit that failed has left out of the WAL.
 ///
-/// It can fail after all of it was written (no room for the WAL's index, a sync that failed). It then lies
-/// behind the WAL's end, whole: who opens the store after a crash would take it for committed, though it was
-/// answered that it is not. Another commit stands in its place, that changes nothing; it may fail in the same way,
-/// and nothing is lost by that.
-fn bury(base: &Base) {
-    let over = || -> Result<(), Fault> {
-        if !base.connection.is_autocommit() {
-            base.execute("ROLLBACK")?;
+/// It can fail after all of it was written: a sync failed, or the WAL's index has no room. It then lies behind
+/// the WAL's end, whole, and the system may show it though the disk does not have it. This connection counts on
+/// none of it; but whoever opens the file next would take it for a commit, though it was answered that it is
+/// not, and build on it. What was acknowledged goes from the WAL into the file before the WAL is cut; where that
+/// cannot be, another commit that changes nothing is written over it. Where the disk refuses that too, the next
+/// commit that succeeds takes its place.
+pub(crate) fn empty_suspect_wal(base: &mut Base) {
+    if !base.is_suspect || base.open != Open::Nothing {
+        return;
+    }
+    base.is_suspect = false;
+    if !empty_wal(base)
+        && let Err(fault) = write_over(base)
+    {
+        tracing::debug!(%fault, "what a failed commit left is not written over");
+    }
+}
+
+fn write_over(base: &Base) -> Result<(), Fault> {
+    let version = "user_version";
+    let kept: i64 = base
+        .connection
+        .pragma_query_value(None, version, |row| row.get(0))?;
+    Ok(base.connection.pragma_update(None, version, kept)?)
+}
+
+/// Puts all of the WAL into the file and cuts it; whether that could be.
+fn empty_wal(base: &Base) -> bool {
+    let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let done = base
+        .connection
+        .query_row(checkpoint, [], |row| row.get::<_, bool>(0));
+    match done {
+        Ok(busy) => !busy,
+        Err(error) => {
+            tracing::debug!(%error, "the WAL is not emptied");
+            false
         }
-        let version = "user_version";
-        let kept: i64 = base
-            .connection
-            .pragma_query_value(None, version, |row| row.get(0))?;
-        Ok(base.connection.pragma_update(None, version, kept)?)
-    };
-    if let Err(fault) = over() {
-        tracing::debug!(%fault, "what a failed commit left was written over as far as the disk lets");
+    }
+}
     }
 }
 
@@ -177,10 +201,6 @@ pub(crate) fn roll_back_group(base: &mut Base) {
 }
 
 /// Leaves the file whole, nothing of it in the WAL; the next opening has nothing to recover.
-pub(crate) fn close(base: &mut Base) {
-    let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
-    let done = base.connection.query_row(checkpoint, [], |_| Ok(()));
-    if let Err(error) = done {
-        tracing::debug!(%error, "no checkpoint at the end");
-    }
+pub(crate) fn close(base: &Base) {
+    empty_wal(base);
 }

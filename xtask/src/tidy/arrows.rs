@@ -36,8 +36,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("atomectl", &["atome-proto", "atome-client"]),
     (
+        "atome-sim-disk",
+        &["atome-proto", "atome-engine", "atome-store"],
+    ),
+    (
         "atome-tests",
-        &["atome-proto", "atome-engine", "atome-store", "atome-client"],
+        &[
+            "atome-proto",
+            "atome-engine",
+            "atome-store",
+            "atome-client",
+            "atome-sim-disk",
+        ],
     ),
     (
         "xtask",
@@ -61,7 +71,8 @@ const KEPT: &[(&[&str], &[&str])] = &[
             "tokio-postgres",
             "sqlx",
         ],
-        &["atome-store"],
+        // The simulated disk stands below SQLite, and is for tests.
+        &["atome-store", "atome-sim-disk"],
     ),
     (
         &["tokio-tungstenite", "tungstenite"],
@@ -193,6 +204,7 @@ mod tests {
         assert_eq!(found("atomed", "indicatif").len(), 1);
         assert_eq!(found("atome-engine", "tokio").len(), 1);
         assert_eq!(found("atome-store", "rusqlite"), []);
+        assert_eq!(found("atome-store", "atome-sim-disk").len(), 1);
     }
 
     #[test]
