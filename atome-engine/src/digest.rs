@@ -1,5 +1,6 @@
 //! Hashes by which stores see that they hold the same, and the hub that a number means the same.
 
+use atome_proto::ReplicaId;
 use atome_proto::commit::Commit;
 use atome_proto::digest::{Buckets, Digest};
 use atome_proto::state::AtomeState;
@@ -76,6 +77,18 @@ pub fn of_content(commit: &Commit) -> [u8; 32] {
         part(&mut hasher, &serde_json::to_string(act).unwrap_or_default());
     }
     *hasher.finalize().as_bytes()
+}
+
+/// The id of the replica that goes on, after a fork, with a commit that came under the old id: the same for
+/// every copy that has this commit to bring.
+#[must_use]
+pub fn replica_of(first: &Commit) -> ReplicaId {
+    // The claimed stamp is part of the content, and names the old replica.
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"fork").update(&of_content(first));
+    let mut id = [0; 8];
+    hasher.finalize_xof().fill(&mut id);
+    ReplicaId(u64::from_be_bytes(id))
 }
 
 /// A text with its length before it, so that two texts cannot be taken for one.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use atome_engine::digest::replica_of;
 use atome_engine::replica::Position;
 use atome_proto::ReplicaId;
 use atome_proto::commit::RawCommit;
@@ -12,11 +13,14 @@ use super::{ReplicaDb, timeline};
 use crate::error::StoreError;
 
 impl ReplicaDb {
-    /// Takes the id `fresh`. Pending commits from number `from` on become its 1, 2, 3…; older ones stay
+    /// Takes another id. Pending commits from number `from` on become its 1, 2, 3…; older ones stay
     /// under the old id, which the hub has them by.
     ///
-    /// Their stamps name the new replica from now on, so that none is the same as one of the copy's; their
-    /// times stay, for they were written then and not now.
+    /// The id follows from the old one and the first of these commits; only where there is none, it is
+    /// `fresh`. So two copies that have the same commits to bring bring them under the same id and numbers, the
+    /// hub takes them once, and the copies part where they differ.
+    ///
+    /// The stamps name the new replica from now on; the times stay, for they were written then and not now.
     ///
     /// # Errors
     ///
@@ -28,22 +32,26 @@ impl ReplicaDb {
             let mut restamped: BTreeMap<Stamp, Stamp> = BTreeMap::new();
             let mut atomes = BTreeSet::new();
             let mut number = 0;
+            let mut replica = fresh;
             for id in timeline::ids_after(connection, db.head.replica, after)? {
                 number += 1;
                 let mut commit = timeline::by_id(connection, id)?.commit()?;
-                let stamp = Stamp {
-                    time: commit.stamp.time,
-                    replica: fresh,
+                if number == 1 {
+                    replica = replica_of(&commit);
+                }
+                let of_replica = |stamp: Stamp| Stamp {
+                    time: stamp.time,
+                    replica,
                 };
-                restamped.insert(commit.stamp, stamp);
+                restamped.insert(commit.stamp, of_replica(commit.stamp));
                 commit.number = number;
-                commit.stamp = stamp;
-                commit.claimed = None;
+                commit.stamp = of_replica(commit.stamp);
+                commit.claimed = commit.claimed.map(of_replica);
                 map_addends(&mut commit, &restamped);
                 timeline::rewrite(connection, id, &commit, &RawCommit::encode(&commit)?)?;
                 atomes.extend(commit.changes.iter().map(|change| change.atome));
             }
-            db.head.replica = fresh;
+            db.head.replica = replica;
             db.head.number = number;
             (db.head.acked, db.head.mine) = (0, 0);
             db.renew(&atomes)?;

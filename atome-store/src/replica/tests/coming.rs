@@ -121,22 +121,57 @@ fn a_fork_moves_what_is_pending_to_a_new_replica() {
     write(&mut db, add(1, "n", 2));
     let time = stamp_of(&db, 1, "n").time;
     let position = db.fork(2, ReplicaId(77)).unwrap();
-    assert_eq!(
-        (position.replica, position.number, position.acked),
-        (ReplicaId(77), 2, 0)
-    );
+    let replica = position.replica;
+    assert_ne!(replica, ReplicaId(1));
+    assert_eq!((position.number, position.acked), (2, 0));
     check(&db);
     assert_eq!(value(&db, 1, "n").unwrap(), "3");
-    assert_eq!(
-        stamp_of(&db, 1, "n"),
-        Stamp {
-            time,
-            replica: ReplicaId(77)
-        }
-    );
+    assert_eq!(stamp_of(&db, 1, "n"), Stamp { time, replica });
     let mut dbs = [db];
     settle(&mut dbs, &mut hub);
     assert_same(&dbs[0], &hub);
+    let position = dbs[0].fork(3, ReplicaId(77)).unwrap();
+    assert_eq!((position.replica, position.number), (ReplicaId(77), 0));
+}
+
+#[test]
+fn what_two_copies_have_pending_is_taken_once() {
+    let (mut hub, mut db) = (hub(), replica(1));
+    write(&mut db, create(1));
+    push(&mut db, &mut hub, 1, false);
+    let mut first = db.copy_in_memory().unwrap();
+    // What all three have, and then what each has alone.
+    write(&mut db, add(1, "n", 2));
+    let mut copies = [db.copy_in_memory().unwrap(), db];
+    for (copy, by) in copies.iter_mut().zip([10, 100]) {
+        write(copy, add(1, "n", by));
+    }
+    write(&mut first, set(1, "a", 1));
+    push(&mut first, &mut hub, usize::MAX, false);
+    for (copy, fresh) in copies.iter_mut().zip([77, 78]) {
+        push_as_another(copy, &mut hub, ReplicaId(fresh));
+    }
+    for db in &mut copies {
+        while pull(db, &hub, usize::MAX) {}
+        check(db);
+        assert_same(db, &hub);
+        assert_eq!(value(db, 1, "n").unwrap(), "112");
+    }
+}
+
+/// Pushes all; where a number means something else at the hub, as another replica.
+fn push_as_another(db: &mut ReplicaDb, hub: &mut HubDb, fresh: ReplicaId) {
+    loop {
+        let position = db.position().unwrap();
+        let commits = db.pending(position.acked, 100, usize::MAX).unwrap();
+        let (replica, first) = (position.replica, position.acked + 1);
+        let admitted = hub.admit(ANNA, replica, first, &commits, NOW_MS).unwrap();
+        let same = admitted.fork.map_or(u64::MAX, |fork| fork - 1);
+        db.acknowledge(admitted.number.min(same), &admitted.verdicts)
+            .unwrap();
+        let Some(fork) = admitted.fork else { return };
+        db.fork(fork, fresh).unwrap();
+    }
 }
 
 #[test]
