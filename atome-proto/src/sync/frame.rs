@@ -29,7 +29,7 @@ pub enum BadFrame {
     /// The content is no message.
     #[error("the frame cannot be read: {0}")]
     Json(#[from] serde_json::Error),
-    /// The binary content is not zstd, or not UTF-8 within.
+    /// The binary content is not zstd, asks for too long a window, or is not UTF-8 within.
     #[error("the frame cannot be decompressed: {0}")]
     Zstd(#[from] std::io::Error),
     /// The message is longer than [`FRAME_LEN_MAX`].
@@ -44,6 +44,9 @@ pub enum BadFrame {
 const COMPRESS_LEN_MIN: usize = 512;
 /// zstd's fastest regular level: 2.75 : 1 on batches of small records at about 290 MB/s.
 const LEVEL: i32 = 1;
+/// The longest window that a frame may ask its reader to hold, as a power of two: 8 MiB, the least that
+/// covers [`FRAME_LEN_MAX`]. A header of six bytes asks for up to 128 MiB otherwise.
+const WINDOW_LOG_MAX: u32 = 23;
 
 impl FrameBytes {
     /// Puts the JSON of a message into a frame; short messages are always text.
@@ -74,9 +77,9 @@ impl FrameBytes {
             Self::Binary(bytes) => {
                 let limit = u64::try_from(FRAME_LEN_MAX).unwrap_or(u64::MAX) + 1;
                 let mut json = String::new();
-                zstd::stream::read::Decoder::new(bytes.as_slice())?
-                    .take(limit)
-                    .read_to_string(&mut json)?;
+                let mut decoder = zstd::stream::read::Decoder::new(bytes.as_slice())?;
+                decoder.window_log_max(WINDOW_LOG_MAX)?;
+                decoder.take(limit).read_to_string(&mut json)?;
                 json
             }
         };
@@ -129,6 +132,13 @@ mod tests {
             FrameBytes::Binary(vec![1, 2, 3]).unpack(),
             Err(BadFrame::Zstd(_))
         ));
+        // A raw block of two bytes; the byte before it says how long a window is: 8 and 16 MiB.
+        let windowed = |window_log: u8| {
+            let header = [0x28, 0xb5, 0x2f, 0xfd, 0, (window_log - 10) << 3];
+            FrameBytes::Binary([&header[..], &[0x11, 0, 0], b"{}"].concat()).unpack()
+        };
+        assert_eq!(windowed(23).unwrap(), "{}");
+        assert!(matches!(windowed(24), Err(BadFrame::Zstd(_))));
         let latin1 = zstd::bulk::compress(&[0xe9; 600], 1).unwrap();
         assert!(matches!(
             FrameBytes::Binary(latin1).unpack(),
