@@ -1,7 +1,8 @@
 //! How fast the stores are on this machine: `cargo run --release -p atome-store --example rates [FOLDER]`.
 //!
-//! A first look, not the benchmark: figures a second, beside bare SQLite doing about the same writes, and
-//! the processor time of each, which does not depend on what else the machine does.
+//! The stores alone, without programs and wire, for whoever works on them: figures a second, and the processor
+//! time of each, which does not depend on what else the machine does. What bare SQLite does on the same machine,
+//! the example `limits` tells.
 
 use std::error::Error;
 use std::path::Path;
@@ -19,6 +20,9 @@ use atome_proto::{AccountId, AtomeId, ReplicaId};
 use atome_store::hub::{Admission, NewAccount, NewSession};
 use atome_store::{Durability, HubDb, ReplicaDb, ReplicaStore};
 use uuid::Uuid;
+
+#[path = "shared/record.rs"]
+mod record;
 
 type Done<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -38,28 +42,13 @@ fn id(n: u64) -> AtomeId {
     AtomeId::new_v7(BUILD_TIME_MS + n / 8, [a, b, c, d, e, f, g, h, 1, 2])
 }
 
-fn line(n: u64, key: bool) -> String {
-    let key = if key {
-        format!(r#""key":"k/{n}","#)
-    } else {
-        String::new()
-    };
-    format!(
-        r#"{{{key}"type":"note","properties":{{"title":"title number {n:07}","body":"{}","rank":{n},"state":"open","tags":["red","green","blue"]}}}}"#,
-        "lorem ipsum dolor sit amet "
-            .repeat(5)
-            .get(..120)
-            .unwrap_or_default()
-    )
-}
-
-fn record(n: u64, key: bool) -> Done<(AtomeId, Record)> {
-    let record = Record::parse(&line(n, key))?;
+fn named(n: u64, key: bool) -> Done<(AtomeId, Record)> {
+    let record = Record::parse(&record::line(n, key))?;
     Ok((record.atome(ANNA).unwrap_or_else(|| id(n)), record))
 }
 
 fn draft(n: u64) -> Done<Draft> {
-    let (atome, record) = record(n, false)?;
+    let (atome, record) = named(n, false)?;
     let mut draft = Draft::new(atome);
     draft.create = Some(Create::default());
     draft.set = record.properties;
@@ -105,7 +94,6 @@ fn main() -> Done {
         .map_or_else(std::env::temp_dir, Into::into);
     let folder = tempfile::tempdir_in(folder)?;
     let folder = folder.path();
-    bare(folder)?;
     let folder = &folder.join("stores");
     single(folder)?;
     seed(folder, true)?;
@@ -114,41 +102,6 @@ fn main() -> Done {
     runtime.block_on(together(folder))?;
     sync(folder, "as seed commits them", Some(SEED_CHUNK_RECORDS))?;
     sync(folder, "one commit each", None)
-}
-
-/// The limit: an op row and a state row, in bare SQLite.
-fn bare(folder: &Path) -> Done {
-    let db = rusqlite::Connection::open(folder.join("bare.db"))?;
-    db.pragma_update(None, "journal_mode", "WAL")?;
-    db.pragma_update(None, "synchronous", "FULL")?;
-    db.execute_batch(
-        "CREATE TABLE op (id INTEGER PRIMARY KEY, body TEXT); \
-         CREATE TABLE state (id BLOB PRIMARY KEY, body TEXT) WITHOUT ROWID",
-    )?;
-    let mut n = 0;
-    let mut rows = |count: u64, each: u64| -> Done {
-        let since = Since::now();
-        for _ in 0..count / each {
-            db.execute_batch("BEGIN")?;
-            for _ in 0..each {
-                n += 1;
-                let body = line(n, false);
-                db.prepare_cached("INSERT INTO op (body) VALUES (?)")?
-                    .execute([&body])?;
-                db.prepare_cached("INSERT INTO state VALUES (?, ?)")?
-                    .execute(rusqlite::params![id(n).as_bytes(), body])?;
-            }
-            db.execute_batch("COMMIT")?;
-        }
-        tell(
-            &format!("bare SQLite, {each} op + state a transaction"),
-            count,
-            since,
-        );
-        Ok(())
-    };
-    rows(SINGLE, 1)?;
-    rows(RECORDS, 1_000)
 }
 
 fn single(folder: &Path) -> Done {
@@ -195,7 +148,7 @@ fn seed(folder: &Path, key: bool) -> Done {
     let path = folder.join(format!("seed-{key}.db"));
     let mut db = ReplicaDb::open(&path, ANNA, ReplicaId(1), Durability::Full)?;
     let records = (0..RECORDS)
-        .map(|n| record(n, key))
+        .map(|n| named(n, key))
         .collect::<Done<Vec<_>>>()?;
     let with = if key { "by key" } else { "new ids" };
     for what in ["seed", "seed again"] {
@@ -244,7 +197,7 @@ fn writer(chunk: Option<usize>) -> Done<ReplicaDb> {
         return Ok(db);
     };
     let records = (0..RECORDS)
-        .map(|n| record(n, false))
+        .map(|n| named(n, false))
         .collect::<Done<Vec<_>>>()?;
     for chunk in records.chunks(len) {
         db.seed(ANNA, chunk, false, now(0))?;

@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask demo|check|tidy|sim|dist`.
+//! The project's own chores: `cargo xtask demo|check|tidy|sim|bench|dist`.
 //!
 //! Owns what a person or continuous integration runs on the source tree. It is no part of any
 //! program that ships.
@@ -8,6 +8,7 @@
     reason = "a chore talks to the person who runs it"
 )]
 
+mod bench;
 mod cargo;
 mod check;
 mod demo;
@@ -42,6 +43,8 @@ enum Chore {
     Dist(dist::Arguments),
     /// Runs the simulated world on more seeds than the tests do.
     Sim(sim::Arguments),
+    /// Measures everything beside the limits of this machine; `--help` says what there is.
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy::run(&root),
         Chore::Dist(arguments) => dist::run(&root, &arguments),
         Chore::Sim(arguments) => sim::run(&root, &arguments),
+        Chore::Bench(arguments) => bench::run(&root, &arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,126 @@
+//! What SQLite itself does on this machine, with `synchronous=FULL`: the limits that `cargo xtask bench` prints
+//! beside its figures.
+//!
+//! `limits FOLDER WHAT COUNT` prints a JSON object, `{"figure":…}`, with more where there is more to say. WHAT is
+//!
+//! * `single`: records a second, a row of an operation and a row of a state each, one commit a record
+//! * `bulk`: the same, 1,000 records a transaction
+//! * `where`: milliseconds of a question for 100 of COUNT records by a value in their JSON, each looked at
+//! * `index`: the same by an index
+//! * `text`: milliseconds of a search for a word (FTS5) that 1 in 1,000 of COUNT records has
+//!
+//! The database is a new one in FOLDER, and goes with the program.
+
+use std::error::Error;
+use std::path::Path;
+use std::time::Instant;
+
+use rusqlite::{Connection, params};
+
+#[path = "shared/record.rs"]
+mod record;
+
+type Done<T = ()> = Result<T, Box<dyn Error>>;
+
+/// Records a transaction where many are written at once.
+const CHUNK: u64 = 1_000;
+/// How often a question is asked; the median counts.
+const ASKED: usize = 9;
+const RANK: &str = "json_extract(body, '$.properties.rank')";
+
+#[expect(clippy::print_stdout, reason = "it is what this program is for")]
+fn main() -> Done {
+    let mut words = std::env::args().skip(1);
+    let (Some(folder), Some(what), Some(count)) = (words.next(), words.next(), words.next()) else {
+        return Err("limits FOLDER single|bulk|where|index|text COUNT".into());
+    };
+    let count = count.parse()?;
+    let folder = tempfile::tempdir_in(folder)?;
+    let db = open(folder.path())?;
+    let found = match what.as_str() {
+        "single" => serde_json::json!({ "figure": write(&db, count, 1)? }),
+        "bulk" => serde_json::json!({ "figure": write(&db, count, CHUNK)? }),
+        "where" | "index" => {
+            write(&db, count, CHUNK)?;
+            if what == "index" {
+                db.execute_batch(&format!("CREATE INDEX rank ON state ({RANK})"))?;
+            }
+            ask(
+                &db,
+                &format!("SELECT body FROM state WHERE {RANK} < 100"),
+                100.min(count),
+            )?
+        }
+        "text" => {
+            write(&db, count, CHUNK)?;
+            db.execute_batch(
+                "CREATE VIRTUAL TABLE words USING fts5 (body, content = 'op', content_rowid = 'id'); \
+                 INSERT INTO words (words) VALUES ('rebuild')",
+            )?;
+            let rare = record::RARE;
+            ask(
+                &db,
+                &format!("SELECT body FROM words WHERE words MATCH '{rare}'"),
+                count.div_ceil(record::RARE_EVERY),
+            )?
+        }
+        other => return Err(format!("there is no limit '{other}'").into()),
+    };
+    println!("{found}");
+    Ok(())
+}
+
+fn open(folder: &Path) -> Done<Connection> {
+    let db = Connection::open(folder.join("bare.db"))?;
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.execute_batch(
+        "CREATE TABLE op (id INTEGER PRIMARY KEY, body TEXT); \
+         CREATE TABLE state (id BLOB PRIMARY KEY, body TEXT) WITHOUT ROWID",
+    )?;
+    Ok(db)
+}
+
+/// Writes records, so many a transaction, and gives the rate of it in records a second.
+fn write(db: &Connection, count: u64, each: u64) -> Done<f64> {
+    let lines: Vec<String> = (0..count).map(|n| record::line(n, false)).collect();
+    let mut n = 0;
+    let began = Instant::now();
+    for chunk in lines.chunks(usize::try_from(each)?) {
+        db.execute_batch("BEGIN")?;
+        for line in chunk {
+            db.prepare_cached("INSERT INTO op (body) VALUES (?)")?
+                .execute([line])?;
+            db.prepare_cached("INSERT INTO state VALUES (?, ?)")?
+                .execute(params![id(n), line])?;
+            n += 1;
+        }
+        db.execute_batch("COMMIT")?;
+    }
+    Ok(count as f64 / began.elapsed().as_secs_f64())
+}
+
+/// As ids of atomes are: by time, eight to a millisecond, at random within.
+fn id(n: u64) -> [u8; 16] {
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&(n / 8).to_be_bytes());
+    id[8..].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+    id
+}
+
+/// Asks several times, and gives the median.
+fn ask(db: &Connection, question: &str, expected: u64) -> Done<serde_json::Value> {
+    let mut took = Vec::with_capacity(ASKED);
+    for _ in 0..ASKED {
+        let began = Instant::now();
+        let mut statement = db.prepare(question)?;
+        let bodies = statement.query_map([], |row| row.get::<_, String>(0))?;
+        let bodies = bodies.collect::<Result<Vec<_>, _>>()?;
+        took.push(began.elapsed().as_secs_f64() * 1e3);
+        if u64::try_from(bodies.len())? != expected {
+            return Err(format!("{} rows instead of {expected}: {question}", bodies.len()).into());
+        }
+    }
+    took.sort_by(f64::total_cmp);
+    Ok(serde_json::json!({ "figure": took.get(ASKED / 2), "rows": expected }))
+}

@@ -1,0 +1,69 @@
+//! W8: how the cost of a record grows with the number of records.
+
+use crate::failure::Tried;
+use crate::pair::Pair;
+use crate::row::{Bar, Row};
+use crate::samples::Samples;
+use crate::stage::Stage;
+use crate::w1;
+use crate::w2::{self, Backlog};
+use crate::w3::Live;
+
+/// Samples of W3 at each size.
+const SAMPLES: u64 = 200;
+/// How often each size is measured, where it takes little.
+const ROUNDS: usize = 3;
+/// The cost at the last size, by that at the first.
+const BAR: Bar = Bar::RatioAtMost(1.3);
+
+/// What a record costs, in microseconds (W3: milliseconds), at one size.
+#[derive(Default)]
+struct Costs {
+    seed: Samples,
+    push: Samples,
+    pull: Samples,
+    live: Samples,
+}
+
+/// W1b, W2 and W3 at each size.
+pub(crate) async fn run(stage: &Stage) -> Tried<Vec<Row>> {
+    let mut found = Vec::new();
+    for count in &stage.sizes {
+        found.push((*count, costs(stage, *count).await?));
+    }
+    let mut rows = Vec::new();
+    type Of = fn(&Costs) -> &Samples;
+    let kinds: [(&str, &'static str, Of); 4] = [
+        ("seed, a record", "µs", |costs| &costs.seed),
+        ("push, a record", "µs", |costs| &costs.push),
+        ("pull, a record", "µs", |costs| &costs.pull),
+        ("write until seen elsewhere, p50", "ms", |costs| &costs.live),
+    ];
+    for (what, unit, of) in kinds {
+        let first = found.first().map(|(_, costs)| of(costs));
+        for (place, (count, costs)) in found.iter().enumerate() {
+            let row = Row::of("W8", &format!("{what}, {count} atomes"), unit, of(costs));
+            rows.push(match first {
+                Some(first) if place + 1 == found.len() => row.beside(first).bar(BAR),
+                _ => row,
+            });
+        }
+    }
+    Ok(rows)
+}
+
+async fn costs(stage: &Stage, count: u64) -> Tried<Costs> {
+    let mut costs = Costs::default();
+    // A great size is its own mean of many.
+    let rounds = if count > 10_000 { 1 } else { ROUNDS };
+    for _ in 0..rounds {
+        costs.seed.0.push(1e6 / w1::seed_rate(stage, count).await?);
+        let found = w2::push_and_pull(stage, Backlog::Single, count).await?;
+        costs.push.0.push(1e6 / found.push);
+        costs.pull.0.push(1e6 / found.pull);
+    }
+    let pair = Pair::with(stage, count).await?;
+    let mut live = Live::begin(&pair).await?;
+    costs.live = live.times(SAMPLES).await?;
+    Ok(costs)
+}

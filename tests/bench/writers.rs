@@ -1,0 +1,53 @@
+//! Clients of a daemon that write one record after another through its socket, one commit each.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use atome_client::Client;
+use atome_proto::local::v1::{NewAtome, Operation, Write};
+use atome_proto::seed::Record;
+
+use crate::failure::{Failure, Tried};
+use crate::record;
+
+/// Writes `count` records by so many clients at once; gives records a second.
+pub(crate) async fn write(socket: &Path, count: u64, clients: usize) -> Tried<f64> {
+    let next = Arc::new(AtomicU64::new(0));
+    let began = Instant::now();
+    let clients = (0..clients).map(|_| {
+        let (next, client) = (Arc::clone(&next), Client::new(socket));
+        tokio::spawn(async move {
+            loop {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                if n >= count {
+                    return Ok::<_, Failure>(());
+                }
+                client.write(&commit(n)?).await?;
+            }
+        })
+    });
+    for client in clients.collect::<Vec<_>>() {
+        client.await??;
+    }
+    Ok(count as f64 / began.elapsed().as_secs_f64())
+}
+
+/// The commit that makes record `n`.
+fn commit(n: u64) -> Tried<Write> {
+    let record = Record::parse(&record::line(n, false))?;
+    let create = NewAtome {
+        type_name: "note".to_owned(),
+        ..NewAtome::default()
+    };
+    let operation = Operation {
+        create: Some(create),
+        set: record.properties,
+        ..Operation::default()
+    };
+    Ok(Write {
+        operations: vec![operation],
+        receipt: false,
+    })
+}
