@@ -22,6 +22,7 @@ pub mod sharing;
 pub mod stamp;
 pub mod state;
 pub mod sync;
+mod text;
 pub mod time;
 pub mod value;
 

@@ -130,33 +130,73 @@ impl AtomeState {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct StateText {
     atome: AtomeId,
     created: Stamp,
     creator: AccountId,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     owner: Option<AccountId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     key: Option<String>,
     updated: Stamp,
     stamps: Vec<Stamp>,
     particles: BTreeMap<Key, ParticleText>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct ParticleText {
     #[serde(rename = "s")]
     stamp: u32,
-    #[serde(
-        rename = "v",
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "v", default, deserialize_with = "present")]
     value: Option<Value>,
-    #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(rename = "t", default)]
     tallies: Vec<Tally>,
+}
+
+/// A state as it is written: as [`StateText`], of what the state itself holds.
+#[derive(Serialize)]
+struct StateView<'a> {
+    atome: AtomeId,
+    created: Stamp,
+    creator: AccountId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<AccountId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    updated: Stamp,
+    stamps: &'a [Stamp],
+    particles: ParticlesView<'a>,
+}
+
+/// The particles of a state, and the stamps whose places they name.
+struct ParticlesView<'a> {
+    particles: &'a BTreeMap<Key, Particle>,
+    stamps: &'a [Stamp],
+}
+
+#[derive(Serialize)]
+struct ParticleView<'a> {
+    #[serde(rename = "s")]
+    stamp: usize,
+    #[serde(rename = "v", skip_serializing_if = "Option::is_none")]
+    value: Option<&'a Value>,
+    #[serde(rename = "t", skip_serializing_if = "<[Tally]>::is_empty")]
+    tallies: &'a [Tally],
+}
+
+impl Serialize for ParticlesView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.particles.iter().map(|(key, particle)| {
+            let place = self.stamps.iter().position(|s| *s == particle.stamp);
+            let view = ParticleView {
+                stamp: place.unwrap_or_default(),
+                value: particle.base.as_ref(),
+                tallies: &particle.tallies,
+            };
+            (key, view)
+        }))
+    }
 }
 
 /// Reads a value that is there, `null` included, as `Some`.
@@ -171,31 +211,23 @@ pub fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Valu
 impl Serialize for AtomeState {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut stamps: Vec<Stamp> = Vec::new();
-        let mut particles = BTreeMap::new();
-        for (key, particle) in &self.particles {
-            let place = stamps
-                .iter()
-                .position(|stamp| *stamp == particle.stamp)
-                .unwrap_or_else(|| {
-                    stamps.push(particle.stamp);
-                    stamps.len() - 1
-                });
-            let text = ParticleText {
-                stamp: u32::try_from(place).map_err(serde::ser::Error::custom)?,
-                value: particle.base.clone(),
-                tallies: particle.tallies.clone(),
-            };
-            particles.insert(key.clone(), text);
+        for particle in self.particles.values() {
+            if !stamps.contains(&particle.stamp) {
+                stamps.push(particle.stamp);
+            }
         }
-        StateText {
+        StateView {
             atome: self.atome,
             created: self.created,
             creator: self.creator,
             owner: Some(self.owner).filter(|owner| *owner != self.creator),
-            key: self.key.clone(),
+            key: self.key.as_deref(),
             updated: self.updated,
-            stamps,
-            particles,
+            stamps: &stamps,
+            particles: ParticlesView {
+                particles: &self.particles,
+                stamps: &stamps,
+            },
         }
         .serialize(serializer)
     }

@@ -13,8 +13,9 @@ use serde_json::value::RawValue;
 use crate::limit::{NESTING_MAX, VALUE_LEN_MAX};
 
 /// A JSON value as its canonical text.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Value(Box<str>);
+#[derive(Clone, Serialize)]
+#[serde(transparent)]
+pub struct Value(Box<RawValue>);
 
 /// Why a text is no value.
 #[derive(Debug, thiserror::Error)]
@@ -37,11 +38,16 @@ impl Value {
     ///
     /// [`BadValue`] where the text is not JSON, or beyond the limits.
     pub fn parse(text: &str) -> Result<Self, BadValue> {
+        Self::from_raw(RawValue::from_string(text.to_owned())?)
+    }
+
+    fn from_raw(raw: Box<RawValue>) -> Result<Self, BadValue> {
+        let text = raw.get();
         if text.len() > VALUE_LEN_MAX {
             return Err(BadValue::TooLong(text.len()));
         }
         if is_plainly_canonical(text) {
-            return Ok(Self(text.into()));
+            return Ok(Self(raw));
         }
         Self::from_json(serde_json::from_str(text)?)
     }
@@ -53,55 +59,60 @@ impl Value {
     /// [`BadValue`] where the value is beyond the limits.
     pub fn from_json(mut json: Json) -> Result<Self, BadValue> {
         canonicalise(&mut json, 0)?;
-        let text = json.to_string();
-        if text.len() > VALUE_LEN_MAX {
-            return Err(BadValue::TooLong(text.len()));
+        let raw = serde_json::value::to_raw_value(&json)?;
+        if raw.get().len() > VALUE_LEN_MAX {
+            return Err(BadValue::TooLong(raw.get().len()));
         }
-        Ok(Self(text.into()))
+        Ok(Self(raw))
+    }
+
+    /// A value of a text that was just made: it is JSON.
+    fn made(text: String) -> Self {
+        Self(RawValue::from_string(text).unwrap_or_default())
     }
 
     /// A number as a value; not-a-number and the infinities, which JSON lacks, become `null`.
     #[must_use]
     pub fn from_number(number: Number) -> Self {
-        Self(number.to_string().into())
+        Self::made(number.to_string())
     }
 
     /// A truth as a value.
     #[must_use]
     pub fn of_bool(truth: bool) -> Self {
-        Self(if truth { "true" } else { "false" }.into())
+        Self::made(truth.to_string())
     }
 
     /// A text as a value.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
-        Self(Json::from(text).to_string().into())
+        Self::made(Json::from(text).to_string())
     }
 
     /// The canonical text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.get()
     }
 
     /// The parsed value.
     #[must_use]
     pub fn to_json(&self) -> Json {
-        serde_json::from_str(&self.0).unwrap_or_default()
+        serde_json::from_str(self.as_str()).unwrap_or_default()
     }
 
     /// The string that the value is, if it is one.
     #[must_use]
     pub fn to_text(&self) -> Option<String> {
-        self.0
+        self.as_str()
             .starts_with('"')
-            .then(|| serde_json::from_str(&self.0).ok())?
+            .then(|| serde_json::from_str(self.as_str()).ok())?
     }
 
     /// The number that the value is, if it is one.
     #[must_use]
     pub fn to_number(&self) -> Option<Number> {
-        Number::parse(&self.0)
+        Number::parse(self.as_str())
     }
 }
 
@@ -236,21 +247,23 @@ fn is_plainly_canonical(text: &str) -> bool {
 /// Values may be anything that a person keeps; a debug print must not carry them into a log.
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Value({} bytes)", self.0.len())
+        write!(f, "Value({} bytes)", self.as_str().len())
     }
 }
 
-impl Serialize for Value {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
-        raw.serialize(serializer)
+/// Canonical texts are equal where the values are.
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
     }
 }
+
+impl Eq for Value {}
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Self::parse(raw.get()).map_err(de::Error::custom)
+        Self::from_raw(raw).map_err(de::Error::custom)
     }
 }
 
