@@ -159,7 +159,7 @@ pub(crate) fn token(hub: &Hub, account: &str) -> Tried<String> {
 /// Waits until machine and hub have all of each other's.
 pub(crate) async fn wait(machine: &Machine) -> Tried<WaitReply> {
     Ok(Client::new(machine.socket())
-        .sync_wait(Duration::ZERO)
+        .sync_wait(None, Duration::ZERO)
         .await?)
 }
 

@@ -191,8 +191,6 @@ fn empty_wal(base: &Base) -> bool {
         }
     }
 }
-    }
-}
 
 /// Undoes whatever stands of a group.
 pub(crate) fn roll_back_group(base: &mut Base) {
