@@ -22,8 +22,8 @@ use atome_proto::local::v1::SetMode;
 use atome_proto::receipt::Receipt;
 use atome_proto::runtime::RuntimeDeclaration;
 use atome_proto::sync::v1::{
-    Batch, CAPABILITY_DIRECTORY, CAPABILITY_ZSTD, ClientFrame, Cursor, Digest, HubFrame, Snapshot,
-    SnapshotEnd, Standing, Verdict,
+    AskStates, Batch, CAPABILITY_DIRECTORY, CAPABILITY_ZSTD, ClientFrame, Cursor, Digest, HubFrame,
+    Snapshot, SnapshotEnd, Standing, States, Verdict,
 };
 
 use crate::backoff::Backoff;
@@ -121,6 +121,8 @@ pub enum Input {
     Unwait(u64),
     /// Someone asks for the hub's digest.
     AskDigest(u64),
+    /// Someone asks for states of the hub; nothing is asked of one that cannot show them.
+    AskStates(AskStates),
     /// Time has passed.
     Tick,
     /// The process is about to end.
@@ -164,6 +166,8 @@ pub enum Effect {
     },
     /// The hub's digest, as asked for.
     Digested(Digest),
+    /// States of the hub, as asked for; `None` from a hub that cannot show them, and the token of who asked.
+    Shown(u64, Option<States>),
 }
 
 /// A write to the store, one transaction each.
@@ -292,6 +296,7 @@ impl Replica {
             } => self.on_wait(token, number, receipt, now),
             Input::Unwait(token) => self.waits.forget(token),
             Input::AskDigest(ask) => self.on_ask_digest(ask),
+            Input::AskStates(ask) => self.on_ask_states(ask),
             Input::Tick => {}
             Input::Stop => self.on_stop(),
         }
@@ -398,6 +403,10 @@ impl Replica {
             HubFrame::Snapshot(page) => self.on_snapshot(page),
             HubFrame::Digest(digest) => self.effects.push_back(Effect::Digested(digest)),
             HubFrame::Receipt(told) => self.on_receipt(&told, now),
+            HubFrame::States(states) => {
+                let shown = Effect::Shown(states.ask, Some(states));
+                self.effects.push_back(shown);
+            }
             HubFrame::Pong(pong) => self.on_pong(&pong),
             // The directory is the machine's, not the replica's.
             HubFrame::AccountCreated(_) | HubFrame::AccountDeleted(_) => {}
@@ -409,6 +418,14 @@ impl Replica {
     fn on_ask_digest(&mut self, ask: u64) {
         if self.link.is_welcome() {
             self.send(atome_proto::sync::v1::AskDigest { ask });
+        }
+    }
+
+    fn on_ask_states(&mut self, ask: AskStates) {
+        if self.link.is_welcome() && self.link.shows_states {
+            self.send(ask);
+        } else if self.link.is_welcome() {
+            self.effects.push_back(Effect::Shown(ask.ask, None));
         }
     }
 

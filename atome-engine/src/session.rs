@@ -25,7 +25,8 @@ use atome_proto::id::{AtomeId, Epoch, GrantId, HubId, ReplicaId};
 use atome_proto::sharing::{Grant, Policy};
 use atome_proto::state::RawState;
 use atome_proto::sync::v1::{
-    AskReceipt, Batch, Bye, ClientFrame, Digest, Error, HubFrame, Pong, Push, Receipt, Verdict,
+    AskReceipt, AskStates, Batch, Bye, ClientFrame, Digest, Error, HubFrame, Pong, Push, Receipt,
+    States, Verdict,
 };
 
 use crate::clock::Now;
@@ -34,8 +35,8 @@ use crate::clock::Now;
 const SILENT_MS: u64 = 75_000;
 /// A client must say hello within so long.
 const HELLO_MS: u64 = 10_000;
-/// Receipts that a client may ask for at once: as many as may wait for one account of a machine.
-const RECEIPTS_MAX: usize = crate::replica::WAITS_MAX;
+/// Questions that a client may ask at once: as many as may wait for one account of a machine.
+const QUESTIONS_MAX: usize = crate::replica::WAITS_MAX;
 
 /// Where an account's feed and one of its replicas stand, durably.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +162,8 @@ pub enum Input {
     },
     /// The answer to [`Effect::ReadReceipt`].
     Receipt(Receipt),
+    /// The answer to [`Effect::ReadBuckets`].
+    Buckets(States),
     /// The store could not answer an effect.
     StoreFailed(Problem),
     /// The head of the account's feed is (at least) this now.
@@ -231,6 +234,8 @@ pub enum Effect {
     ReadDigest,
     /// Look up what became of a commit, and then the head of the account's feed.
     ReadReceipt(AskReceipt),
+    /// Read a page of the states of some buckets, and the feed number that they are of, at one moment.
+    ReadBuckets(AskStates),
     /// Take note that a replica has carried out every eviction up to a feed number; no answer.
     Evicted {
         /// The replica.
@@ -277,8 +282,8 @@ pub struct Session {
     pings: VecDeque<u64>,
     /// Digests asked for, the first one on its way.
     asks: VecDeque<u64>,
-    /// Receipts asked for and not answered.
-    receipts: usize,
+    /// Receipts, and pages of states, asked for and not answered.
+    questions: usize,
     stream: stream::Stream,
     listing: listing::Listing,
     /// When the session behind the connection ends unless it is used, where it does.
@@ -318,7 +323,7 @@ impl Session {
             admitting: None,
             pings: VecDeque::new(),
             asks: VecDeque::new(),
-            receipts: 0,
+            questions: 0,
             stream: stream::Stream::default(),
             listing: listing::Listing::default(),
             expires_at_ms: None,
@@ -351,10 +356,8 @@ impl Session {
             Input::Grants(page) => self.on_grants(page),
             Input::Changed(page) => self.on_changed(page),
             Input::Digest { feed, buckets } => self.on_digest(feed, buckets),
-            Input::Receipt(receipt) => {
-                self.receipts = self.receipts.saturating_sub(1);
-                self.send(receipt);
-            }
+            Input::Receipt(receipt) => self.answer(receipt),
+            Input::Buckets(states) => self.answer(states),
             Input::Head(head) => self.head = self.head.max(head),
             Input::Directory(changes) => self.on_directory(changes),
             Input::End { problem } => self.end(problem),
@@ -429,14 +432,8 @@ impl Session {
                     )),
                 }
             }
-            (ClientFrame::AskReceipt(ask), Phase::Open(_)) => {
-                self.receipts += 1;
-                if self.receipts > RECEIPTS_MAX {
-                    let detail = "too many receipts asked for at once";
-                    return self.fail(&Problem::new(Code::Busy, detail));
-                }
-                self.effects.push_back(Effect::ReadReceipt(ask));
-            }
+            (ClientFrame::AskReceipt(ask), Phase::Open(_)) => self.ask(Effect::ReadReceipt(ask)),
+            (ClientFrame::AskStates(ask), Phase::Open(_)) => self.ask(Effect::ReadBuckets(ask)),
             (ClientFrame::Ping(ping), Phase::Open(replica)) => {
                 let replica = *replica;
                 self.pings.push_back(ping.timestamp);
@@ -453,6 +450,20 @@ impl Session {
                 ));
             }
         }
+    }
+
+    /// A question whose answer carries what it answers.
+    fn ask(&mut self, effect: Effect) {
+        self.questions += 1;
+        if self.questions > QUESTIONS_MAX {
+            return self.fail(&Problem::new(Code::Busy, "too much asked for at once"));
+        }
+        self.effects.push_back(effect);
+    }
+
+    fn answer(&mut self, frame: impl Into<HubFrame>) {
+        self.questions = self.questions.saturating_sub(1);
+        self.send(frame);
     }
 
     fn on_digest(&mut self, feed: u64, buckets: Buckets) {

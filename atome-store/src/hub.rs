@@ -9,7 +9,7 @@ use atome_proto::commit::{Key, RawCommit};
 use atome_proto::digest::Buckets;
 use atome_proto::directory::DirectoryChange;
 use atome_proto::sharing::{Act, Grant, Policy, Right, Why};
-use atome_proto::sync::v1::{AskReceipt, Batch, Receipt};
+use atome_proto::sync::v1::{AskReceipt, AskStates, Batch, Receipt, States};
 use atome_proto::{AccountId, AtomeId, Epoch, GrantId, ReplicaId};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -439,6 +439,15 @@ pub trait HubStore: Send + Sync {
 
     /// What became of a commit, and the head of an account's feed after that.
     async fn receipt(&self, account: AccountId, ask: AskReceipt) -> Result<Receipt, HubError>;
+
+    /// A page of the states of some buckets of an account's digest, and the feed number that they are of: at
+    /// least one state where there is one, then as many as fit.
+    async fn buckets(
+        &self,
+        account: AccountId,
+        ask: AskStates,
+        max_bytes: usize,
+    ) -> Result<States, HubError>;
 
     /// What becomes of an account's feed and sessions.
     ///

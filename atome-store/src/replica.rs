@@ -15,6 +15,7 @@
 mod ack;
 mod apply;
 mod bench;
+mod check;
 mod db;
 mod evict;
 mod export;
@@ -42,6 +43,7 @@ use atome_proto::{AtomeId, ReplicaId};
 
 pub use atome_engine::draft::Draft;
 pub use atome_engine::replica::Position;
+pub use check::{Part, Recount, read_states};
 pub use db::ReplicaDb;
 pub use export::Export;
 pub use sharing::{Question, Shown, Which};

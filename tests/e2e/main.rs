@@ -28,6 +28,7 @@ mod namespaces;
 mod offline;
 mod receipts;
 mod reload;
+mod repair;
 mod secrets;
 mod sessions;
 mod sharing;

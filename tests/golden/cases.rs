@@ -12,9 +12,9 @@ use atome_proto::sharing::{
 use atome_proto::stamp::HybridTime;
 use atome_proto::state::{AtomeState, Particle, RawState, Tally};
 use atome_proto::sync::v1::{
-    AccountCreated, AccountDeleted, Ack, Applied, AskDigest, AskReceipt, Auth, Batch, Bye, Cursor,
-    Digest, Entry, Error, Evicted, Hello, HubFrame, Limits, Ping, Pong, Pull, Push, Receipt,
-    Refusal, Ruling, Snapshot, SnapshotEnd, Standing, Verdict, Welcome,
+    AccountCreated, AccountDeleted, Ack, Applied, AskDigest, AskReceipt, AskStates, Auth, Batch,
+    Bye, Cursor, Digest, Entry, Error, Evicted, Hello, HubFrame, Limits, Ping, Pong, Pull, Push,
+    Receipt, Refusal, Ruling, Snapshot, SnapshotEnd, Standing, States, Verdict, Welcome,
 };
 use atome_proto::value::Number;
 use atome_proto::{AccountId, AtomeId, Code, Epoch, GrantId, HubId, ReplicaId, Stamp, Value};
@@ -52,6 +52,23 @@ fn ask_receipt() -> AskReceipt {
         author: OTHER,
         stamp: stamp(7),
         number: 6,
+    }
+}
+
+fn ask_states(after: Option<AtomeId>) -> AskStates {
+    AskStates {
+        ask: 3,
+        buckets: vec![0, 7, 255],
+        after,
+    }
+}
+
+fn states(last: Option<AtomeId>) -> States {
+    States {
+        ask: 3,
+        feed: 42,
+        states: vec![RawState::encode(&state()).unwrap()],
+        last,
     }
 }
 
@@ -119,6 +136,8 @@ fn client() -> Vec<Case> {
         Case::Client("evicted", Evicted { feed: 41 }.into()),
         Case::Client("digest", AskDigest { ask: 3 }.into()),
         Case::Client("receipt", ask_receipt().into()),
+        Case::Client("states", ask_states(Some(state().atome)).into()),
+        Case::Client("states-first", ask_states(None).into()),
         Case::Client(
             "ping",
             Ping {
@@ -320,6 +339,8 @@ fn hub() -> Vec<Case> {
         Case::Hub("ack-verdicts", ack(verdicts()).into()),
         Case::Hub("digest", digest.into()),
         Case::Hub("receipt", receipt().into()),
+        Case::Hub("states", states(Some(state().atome)).into()),
+        Case::Hub("states-last", states(None).into()),
         Case::Hub("pong", pong.into()),
         Case::Hub("error", error.into()),
         Case::Hub("error-plain", plain_error.into()),

@@ -129,6 +129,11 @@ impl Hub {
                 let (feed, buckets) = self.db.digest(account).expect("a digest");
                 Input::Digest { feed, buckets }
             }
+            Effect::ReadBuckets(ask) => Input::Buckets(
+                self.db
+                    .buckets(account, &ask, self.frame_len)
+                    .expect("a page"),
+            ),
             Effect::ReadReceipt(ask) => {
                 Input::Receipt(self.db.receipt(account, &ask).expect("an answer"))
             }

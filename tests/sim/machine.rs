@@ -141,7 +141,8 @@ impl Machine {
             | Effect::Disconnect
             | Effect::Send(_)
             | Effect::Waited { .. }
-            | Effect::Digested(_) => unreachable!("the world sees to these"),
+            | Effect::Digested(_)
+            | Effect::Shown(..) => unreachable!("the world sees to these"),
         };
         self.answers.push_back(answer);
     }

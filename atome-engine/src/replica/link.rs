@@ -3,7 +3,7 @@
 use atome_proto::code::{Code, Problem};
 use atome_proto::local::v1::{Mode, SetMode};
 use atome_proto::sync::v1::{
-    Bye, CAPABILITY_RECEIPTS, Cursor, Error, Hello, Ping, Pong, VERSION, Welcome,
+    Bye, CAPABILITY_RECEIPTS, CAPABILITY_STATES, Cursor, Error, Hello, Ping, Pong, VERSION, Welcome,
 };
 
 use crate::backoff::{Backoff, STABLE_MS};
@@ -54,6 +54,8 @@ pub(super) struct Link {
     forked: bool,
     /// Whether the hub says what became of a commit.
     pub(super) tells_receipts: bool,
+    /// Whether the hub shows the states of single buckets.
+    pub(super) shows_states: bool,
     /// What stood at the last heartbeat, to see a stall: (acked, cursor).
     at_pong: Option<(u64, u64)>,
 }
@@ -69,6 +71,7 @@ impl Link {
             pinged_ms: 0,
             forked: false,
             tells_receipts: false,
+            shows_states: false,
             at_pong: None,
         }
     }
@@ -205,8 +208,9 @@ impl Replica {
         self.link.state = State::Open;
         self.link.asked = false;
         self.link.forked = welcome.number > self.position.number;
-        let capabilities = &welcome.capabilities;
-        self.link.tells_receipts = capabilities.iter().any(|can| can == CAPABILITY_RECEIPTS);
+        let can = |what| welcome.capabilities.iter().any(|can| can == what);
+        self.link.tells_receipts = can(CAPABILITY_RECEIPTS);
+        self.link.shows_states = can(CAPABILITY_STATES);
         self.status.welcomed(welcome.head);
         self.effects.push_back(Effect::HubTime(welcome.timestamp));
         self.push

@@ -26,6 +26,6 @@ pub use facts::{Facts, StoreFacts};
 pub use finding::{Finding, FindingCode, Severity};
 pub use sharing::{DoAct, DoneAct, EvictionView, GrantView, MomentView, ReasonView, WhyView};
 pub use sync::{
-    Difference, DifferenceKind, Mode, RefusedCommit, SeedQuery, SeedReply, SetMode, SyncStatus,
-    SyncVerify, VerifyReply, WaitReply,
+    Difference, DifferenceKind, FOUND_MAX, Found, FoundKind, Mode, RefusedCommit, SeedQuery,
+    SeedReply, SetMode, SyncStatus, SyncVerify, VerifyReply, WaitReply,
 };

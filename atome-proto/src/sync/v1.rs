@@ -29,6 +29,8 @@ pub const CAPABILITY_ZSTD: &str = "zstd";
 pub const CAPABILITY_DIRECTORY: &str = "directory";
 /// The capability of a hub that says what became of a commit.
 pub const CAPABILITY_RECEIPTS: &str = "receipts";
+/// The capability of a hub that shows the states of single buckets of the digest.
+pub const CAPABILITY_STATES: &str = "states";
 
 macro_rules! frames {
     ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal,)* }) => {
@@ -107,6 +109,7 @@ frames! {
         Evicted = "evicted",
         AskDigest = "digest",
         AskReceipt = "receipt",
+        AskStates = "states",
         Ping = "ping",
     }
 }
@@ -120,6 +123,7 @@ frames! {
         Snapshot = "snapshot",
         Digest = "digest",
         Receipt = "receipt",
+        States = "states",
         Pong = "pong",
         AccountCreated = "sync:account-created",
         AccountDeleted = "sync:account-deleted",
@@ -222,6 +226,18 @@ pub struct AskReceipt {
     pub stamp: Stamp,
     /// Its number.
     pub number: u64,
+}
+
+/// Asks for the states of some buckets of the digest, to see where a store differs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AskStates {
+    /// Returned as it is, to tell answers apart.
+    pub ask: u64,
+    /// The buckets: last bytes of atomes' ids.
+    pub buckets: Vec<u8>,
+    /// Only ids after this one; from the beginning, where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<AtomeId>,
 }
 
 /// Asks for a sign of life.
@@ -431,6 +447,20 @@ pub struct Digest {
     pub feed: u64,
     /// By atome.
     pub buckets: Buckets,
+}
+
+/// States of some buckets, by id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct States {
+    /// As asked.
+    pub ask: u64,
+    /// The feed number whose states they are.
+    pub feed: u64,
+    /// The states; a long one comes in parts.
+    pub states: Vec<RawState>,
+    /// The last id of those looked at, where there are more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<AtomeId>,
 }
 
 /// What became of a commit.

@@ -72,6 +72,9 @@ async fn ask(
             Input::Digest { feed, buckets }
         }
         Effect::ReadReceipt(ask) => Input::Receipt(store.receipt(account, ask).await?),
+        Effect::ReadBuckets(ask) => {
+            Input::Buckets(store.buckets(account, ask, FRAME_LEN_TARGET).await?)
+        }
         Effect::ReadGrants { after } => {
             Input::Grants(store.grants(account, after, FRAME_LEN_TARGET).await?)
         }

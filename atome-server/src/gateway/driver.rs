@@ -199,7 +199,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             | Effect::Evicted { .. }
             | Effect::Heed { .. }
             | Effect::ReadDigest
-            | Effect::ReadReceipt(_)) => effect,
+            | Effect::ReadReceipt(_)
+            | Effect::ReadBuckets(_)) => effect,
         };
         let hub = Arc::clone(&self.hub);
         let now_ms = self.hub.now().wall_ms;
@@ -220,6 +221,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             | HubFrame::Snapshot(_)
             | HubFrame::Digest(_)
             | HubFrame::Receipt(_)
+            | HubFrame::States(_)
             | HubFrame::Pong(_)
             | HubFrame::AccountCreated(_)
             | HubFrame::AccountDeleted(_) => {}

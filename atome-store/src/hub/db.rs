@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
-use atome_proto::sync::v1::{AskReceipt, Batch, Receipt};
+use atome_proto::sync::v1::{AskReceipt, AskStates, Batch, Receipt, States};
 use atome_proto::{AccountId, AtomeId, Epoch, HubId, ReplicaId};
 use rusqlite::params;
 
@@ -306,6 +306,20 @@ impl HubDb {
     /// Where the store fails.
     pub fn receipt(&self, account: AccountId, ask: &AskReceipt) -> Result<Receipt, HubError> {
         receipt::read(&self.base.connection, account, ask)
+    }
+
+    /// A page of the states of some buckets of an account's digest, and the feed number that they are of.
+    ///
+    /// # Errors
+    ///
+    /// Where the store fails.
+    pub fn buckets(
+        &self,
+        account: AccountId,
+        ask: &AskStates,
+        max_bytes: usize,
+    ) -> Result<States, HubError> {
+        states::in_buckets(&self.base.connection, account, ask, max_bytes)
     }
 
     /// The feed number, and the digest of the state at it.

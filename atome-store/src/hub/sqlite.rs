@@ -10,7 +10,7 @@ use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
 use atome_proto::directory::DirectoryChange;
 use atome_proto::sharing::{Act, Grant, Policy, Why};
-use atome_proto::sync::v1::{AskReceipt, Batch, Receipt};
+use atome_proto::sync::v1::{AskReceipt, AskStates, Batch, Receipt, States};
 use atome_proto::{AccountId, AtomeId, Epoch, GrantId, ReplicaId};
 use rusqlite::Connection;
 use tokio::sync::watch;
@@ -373,6 +373,16 @@ impl HubStore for SqliteHub {
 
     async fn receipt(&self, account: AccountId, ask: AskReceipt) -> Result<Receipt, HubError> {
         self.read(move |connection| receipt::read(connection, account, &ask))
+            .await
+    }
+
+    async fn buckets(
+        &self,
+        account: AccountId,
+        ask: AskStates,
+        max_bytes: usize,
+    ) -> Result<States, HubError> {
+        self.read(move |connection| states::in_buckets(connection, account, &ask, max_bytes))
             .await
     }
 

@@ -6,6 +6,7 @@ use atome_engine::sharing::{Cut, Sight};
 use atome_proto::commit::RawCommit;
 use atome_proto::digest::{Buckets, Digest};
 use atome_proto::state::{AtomeState, RawState};
+use atome_proto::sync::v1::{AskStates, States};
 use atome_proto::{AccountId, AtomeId, ReplicaId};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -13,6 +14,14 @@ use super::ledger::feeds::Kind;
 use super::{ChangedPage, STATE_PART_LEN, StatePage, feed};
 use crate::error::{Fault, HubError};
 use crate::sqlite::value::Db;
+
+/// What an account sees after an id, by id.
+const PAGE: &str = "SELECT atome, body, NULL, NULL FROM states \
+     WHERE account = ?1 AND atome > coalesce(?2, x'') \
+     UNION ALL \
+     SELECT v.atome, s.body, v.sight, v.held \
+     FROM views v CROSS JOIN states s ON s.account = v.owner AND s.atome = v.atome \
+     WHERE v.reader = ?1 AND v.atome > coalesce(?2, x'') ORDER BY 1";
 
 pub(super) fn page(
     connection: &Connection,
@@ -25,14 +34,7 @@ pub(super) fn page(
         last: None,
         total: total(connection, account)?,
     };
-    let mut statement = connection.prepare_cached(
-        "SELECT atome, body, NULL, NULL FROM states \
-         WHERE account = ?1 AND atome > coalesce(?2, x'') \
-         UNION ALL \
-         SELECT v.atome, s.body, v.sight, v.held \
-         FROM views v CROSS JOIN states s ON s.account = v.owner AND s.atome = v.atome \
-         WHERE v.reader = ?1 AND v.atome > coalesce(?2, x'') ORDER BY 1",
-    )?;
+    let mut statement = connection.prepare_cached(PAGE)?;
     let mut rows = statement.query(params![Db(account), after.map(Db)])?;
     let (mut len, mut last) = (0, None);
     while let Some(row) = rows.next()? {
@@ -51,6 +53,44 @@ pub(super) fn page(
         };
         len += body.len();
         page.states.extend(parts(body)?);
+    }
+    Ok(page)
+}
+
+/// The states that an account sees of some buckets of its digest, a page of them, and the feed number that they
+/// are of.
+pub(super) fn in_buckets(
+    connection: &Connection,
+    account: AccountId,
+    ask: &AskStates,
+    max_bytes: usize,
+) -> Result<States, HubError> {
+    let (feed, _) = feed::head(connection, account)?;
+    let mut page = States {
+        ask: ask.ask,
+        feed,
+        states: vec![],
+        last: None,
+    };
+    let mut statement = connection.prepare_cached(PAGE)?;
+    let mut rows = statement.query(params![Db(account), ask.after.map(Db)])?;
+    let (mut len, mut last) = (0, None);
+    while let Some(row) = rows.next()? {
+        let atome = row.get::<_, Db<AtomeId>>(0)?.0;
+        let [.., bucket] = *atome.as_bytes();
+        if !ask.buckets.contains(&bucket) {
+            continue;
+        }
+        if len >= max_bytes {
+            page.last = last;
+            break;
+        }
+        last = Some(atome);
+        let held: Option<String> = row.get(3)?;
+        if let Some(body) = seen(row.get(1)?, row.get(2)?, held.as_deref())? {
+            len += body.len();
+            page.states.extend(parts(body)?);
+        }
     }
     Ok(page)
 }

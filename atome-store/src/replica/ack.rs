@@ -83,12 +83,17 @@ pub(super) fn echo<'a>(
     Ok(())
 }
 
+/// The commits that wait at the hub for something.
+pub(super) fn deferred_ids(connection: &Connection) -> Result<Vec<u64>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT id FROM verdicts WHERE NOT refused")?;
+    let ids = statement.query_map([], |row| Ok(row.get::<_, Db<u64>>(0)?.0))?;
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
 /// Takes note that deferred commits wait no more where a snapshot has all that they say: the feed, which would
 /// tell, was passed over.
 pub(super) fn settle_deferred(connection: &Connection, head: &Head) -> Result<(), StoreError> {
-    let mut statement = connection.prepare_cached("SELECT id FROM verdicts WHERE NOT refused")?;
-    let ids = statement.query_map([], |row| Ok(row.get::<_, Db<u64>>(0)?.0))?;
-    for id in ids.collect::<Result<Vec<_>, _>>()? {
+    for id in deferred_ids(connection)? {
         let commit = timeline::by_id(connection, id)?.commit()?;
         let mut has_all = true;
         for change in &commit.changes {

@@ -11,6 +11,7 @@ use atome_proto::limit::FRAME_LEN_TARGET;
 use atome_proto::local::v1::{SeedReply, SetMode};
 use atome_proto::seed::Record;
 use atome_proto::sharing::Act;
+use atome_proto::state::AtomeState;
 use atome_proto::sync::v1::{Batch, Cursor, Snapshot, SnapshotEnd, Verdict};
 use atome_proto::{AccountId, AtomeId, Epoch, HubId, ReplicaId};
 use tokio::sync::watch;
@@ -65,6 +66,21 @@ impl ReplicaStore {
     /// Closes the store; later writes are answered [`crate::Fault::Stopped`].
     pub async fn close(&self) {
         self.writer.close().await;
+    }
+
+    /// As [`ReplicaDb::mend`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn mend(
+        &self,
+        states: Vec<AtomeState>,
+        feed: u64,
+    ) -> Result<Option<Position>, StoreError> {
+        self.writer
+            .run(0, move |db: &mut ReplicaDb| db.mend(&states, feed))
+            .await
     }
 
     /// As [`ReplicaDb::write`].

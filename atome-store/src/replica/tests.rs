@@ -1,6 +1,7 @@
 //! What a replica store must do: a small world of replicas and one hub, all in memory.
 
 mod cases;
+mod check;
 mod coming;
 mod moved;
 mod moving;

@@ -45,9 +45,16 @@ pub(crate) enum Sync {
         #[command(subcommand)]
         what: Option<Refused>,
     },
-    /// Compare this store's digest with the hub's; exit 1 when they differ
-    #[command(after_help = "Example:\n  atomectl sync verify")]
-    Verify,
+    /// Count what is here anew and compare it with the hub; exit 1 when they differ
+    ///
+    /// Where they differ, the atomes are named. --repair puts the hub's state in the place of what is damaged
+    /// here; what only this machine has is never taken away, and where neither is damaged nothing is changed.
+    #[command(after_help = "Example:\n  atomectl sync verify\n  atomectl sync verify --repair")]
+    Verify {
+        /// Mend what is damaged here from the hub
+        #[arg(long)]
+        repair: bool,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -51,7 +51,7 @@ pub(super) async fn perform(context: &mut Context, command: Sync) -> Result<(), 
             context.say.note("discarded");
             Ok(())
         }
-        Sync::Verify => verify(context).await,
+        Sync::Verify { repair } => verify(context, repair).await,
     }
 }
 
@@ -177,12 +177,20 @@ async fn refused(context: &mut Context) -> Result<(), Fault> {
     Ok(listing.finish()?)
 }
 
-async fn verify(context: &mut Context) -> Result<(), Fault> {
-    let compared = context.client.sync_verify(false).await?;
+async fn verify(context: &mut Context, repair: bool) -> Result<(), Fault> {
+    let compared = context.client.sync_verify(repair).await?;
     context.out.document(&compared, verify_fields)?;
     if compared.equal {
         return Ok(());
     }
+    let hint = if compared.hub_damaged {
+        "the hub is damaged: run 'atome-server check' on its machine"
+    } else if repair {
+        "neither is damaged, and each may have what the other lacks: nothing was changed there"
+    } else {
+        "'atomectl sync verify --repair' mends what is damaged here"
+    };
+    context.say.note(hint);
     Err(Fault::No)
 }
 
@@ -203,6 +211,16 @@ fn verify_fields(compared: &SyncVerify) -> Vec<(&'static str, String)> {
             .map(|bucket| format!("{bucket:02x}"))
             .collect();
         fields.push(("differing", buckets.join(" ")));
+    }
+    for found in &compared.found {
+        let mut text = format!("{} {}", found.atome, word(&found.kind));
+        if !found.keys.is_empty() {
+            text = format!("{text}: {}", found.keys.join(", "));
+        }
+        fields.push(("found", text));
+    }
+    if let Some(mended) = compared.mended {
+        fields.push(("mended", mended.to_string()));
     }
     fields
 }

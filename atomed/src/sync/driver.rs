@@ -14,7 +14,7 @@ use atome_proto::account::Secret;
 use atome_proto::directory::{DirectoryChange, DirectoryEvent};
 use atome_proto::local::v1::SetMode;
 use atome_proto::runtime::RuntimeDeclaration;
-use atome_proto::sync::v1::{CAPABILITY_ZSTD, Digest, HubFrame};
+use atome_proto::sync::v1::{AskStates, CAPABILITY_ZSTD, Digest, HubFrame, States};
 use atome_proto::{AccountId, Code, Problem};
 use atome_store::ReplicaStore;
 use futures_util::StreamExt;
@@ -112,6 +112,7 @@ struct Askers {
     last: u64,
     waits: BTreeMap<u64, oneshot::Sender<Waited>>,
     digests: BTreeMap<u64, oneshot::Sender<Digest>>,
+    states: BTreeMap<u64, oneshot::Sender<Option<States>>>,
 }
 
 struct Driver {
@@ -262,6 +263,7 @@ impl Driver {
             | HubFrame::Snapshot(_)
             | HubFrame::Digest(_)
             | HubFrame::Receipt(_)
+            | HubFrame::States(_)
             | HubFrame::Pong(_) => {}
             HubFrame::Error(error) if error.code == Code::AccountDeleted => {
                 news.deleted(self.parts.account);
@@ -313,6 +315,17 @@ impl Driver {
                     });
                 }
             }
+            Command::States(buckets, after, answer) => {
+                if self.askers.states.len() < ASKERS_MAX {
+                    let ask = self.askers.next();
+                    self.askers.states.insert(ask, answer);
+                    self.take(Input::AskStates(AskStates {
+                        ask,
+                        buckets,
+                        after,
+                    }));
+                }
+            }
             Command::Digest(answer) => {
                 if self.askers.digests.len() < ASKERS_MAX {
                     let token = self.askers.next();
@@ -326,6 +339,7 @@ impl Driver {
     /// Whoever gave up waiting no longer keeps a connection open.
     fn forget_the_gone(&mut self) {
         self.askers.digests.retain(|_, answer| !answer.is_closed());
+        self.askers.states.retain(|_, answer| !answer.is_closed());
         let gone: Vec<u64> = self
             .askers
             .waits

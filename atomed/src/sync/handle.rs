@@ -2,8 +2,8 @@
 
 use atome_engine::replica::Position;
 use atome_proto::receipt::Receipt;
-use atome_proto::sync::v1::{Digest, Standing};
-use atome_proto::{Code, Problem};
+use atome_proto::sync::v1::{Digest, Standing, States};
+use atome_proto::{AtomeId, Code, Problem};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::view::View;
@@ -23,6 +23,8 @@ pub(super) enum Command {
     End(oneshot::Sender<()>),
     /// The hub's digest.
     Digest(oneshot::Sender<Digest>),
+    /// States of the hub in some buckets, after an id; `None` from a hub that cannot show them.
+    States(Vec<u8>, Option<AtomeId>, oneshot::Sender<Option<States>>),
 }
 
 /// What a wait has come to.
@@ -117,6 +119,22 @@ impl Handle {
     pub async fn digest(&self) -> Result<oneshot::Receiver<Digest>, Problem> {
         let (answer, answered) = oneshot::channel();
         self.tell(Command::Digest(answer)).await?;
+        Ok(answered)
+    }
+
+    /// Asks for the hub's states in some buckets, after an id, a page of them; `None` from a hub that cannot show
+    /// them. Nothing is answered where no connection stands.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Stopping`].
+    pub async fn states(
+        &self,
+        buckets: Vec<u8>,
+        after: Option<AtomeId>,
+    ) -> Result<oneshot::Receiver<Option<States>>, Problem> {
+        let (answer, answered) = oneshot::channel();
+        self.tell(Command::States(buckets, after, answer)).await?;
         Ok(answered)
     }
 

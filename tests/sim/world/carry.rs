@@ -46,7 +46,7 @@ impl World {
                     self.tally.waits += 1;
                     crate::check::waited(self, machine, token);
                 }
-                Effect::Digested(_) => {}
+                Effect::Digested(_) | Effect::Shown(..) => {}
                 effect @ (Effect::ReadPending { .. } | Effect::Store(_) | Effect::HubTime(_)) => {
                     self.machines[machine].todo.push_back(effect);
                 }
@@ -81,6 +81,7 @@ impl World {
                 | session::Effect::Evicted { .. }
                 | session::Effect::Heed { .. }
                 | session::Effect::ReadReceipt(_)
+                | session::Effect::ReadBuckets(_)
                 | session::Effect::ReadDigest) => {
                     if let Some(side) = self.hub.sides.get_mut(&id) {
                         side.todo.push_back(effect);

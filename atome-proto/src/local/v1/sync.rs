@@ -110,6 +110,44 @@ pub struct SyncVerify {
     /// Buckets (last byte of the atome's id) that differ.
     #[serde(default)]
     pub differing: Vec<u8>,
+    /// What differs, by atome: the first [`FOUND_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<Found>,
+    /// How many atomes were given the hub's state, and whether the digest was counted anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mended: Option<u64>,
+    /// Whether the hub's states do not come to the hub's own digest.
+    #[serde(default)]
+    pub hub_damaged: bool,
+}
+
+/// Most atomes that a verification names.
+pub const FOUND_MAX: usize = 1_000;
+
+/// One atome in which this store and the hub differ.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// The atome.
+    pub atome: AtomeId,
+    /// How it differs.
+    pub kind: FoundKind,
+    /// The particles and registers that differ, where both can be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
+}
+
+/// How an atome here differs from the hub's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FoundKind {
+    /// Its row here cannot be read, or contradicts itself.
+    Unreadable,
+    /// Both have it, and not the same.
+    Different,
+    /// Only the hub has it.
+    Missing,
+    /// Only this store has it.
+    Extra,
 }
 
 /// The query of `POST /v1/seed` (`dry_run=true`), whose body, as that of `POST /v1/verify`, is JSON

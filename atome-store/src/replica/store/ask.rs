@@ -2,7 +2,7 @@
 
 use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
-use atome_proto::local::v1::{History, RefusedCommit, SetMode};
+use atome_proto::local::v1::{Found, History, RefusedCommit, SetMode};
 use atome_proto::sharing::{Policy, Why};
 use atome_proto::state::AtomeState;
 use atome_proto::{AccountId, AtomeId};
@@ -10,7 +10,7 @@ use atome_proto::{AccountId, AtomeId};
 use super::ReplicaStore;
 use crate::error::StoreError;
 use crate::replica::sharing::{self, Question, Shown, Which};
-use crate::replica::{Changes, Deferred, Scan, family, history, read};
+use crate::replica::{Changes, Deferred, Part, Recount, Scan, check, family, history, read};
 
 impl ReplicaStore {
     /// As [`crate::ReplicaDb::schedule`].
@@ -131,6 +131,26 @@ impl ReplicaStore {
     /// As there.
     pub async fn digest(&self) -> Result<(u64, Buckets), StoreError> {
         self.readers.run(read::digest).await
+    }
+
+    /// As [`crate::ReplicaDb::recount`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn recount(&self) -> Result<Recount, StoreError> {
+        self.readers.run(check::recount).await
+    }
+
+    /// As [`crate::ReplicaDb::compare`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn compare(&self, part: Part) -> Result<Vec<Found>, StoreError> {
+        self.readers
+            .run(move |connection| check::compare(connection, &part))
+            .await
     }
 
     /// As [`crate::ReplicaDb::refused`].

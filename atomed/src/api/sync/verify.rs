@@ -1,11 +1,16 @@
-//! `GET /v1/sync/verify`: this store's digest beside the hub's, at one feed number.
+//! `GET /v1/sync/verify`: what is here, counted anew, beside the hub's digest, at one feed number; where they
+//! differ, atome by atome; and the mending of what is damaged here.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use atome_engine::replica::Position;
+use atome_engine::digest;
 use atome_proto::digest::Buckets;
-use atome_proto::local::v1::SyncVerify;
-use atome_proto::{Code, Problem};
+use atome_proto::local::v1::{FOUND_MAX, Found, SyncVerify};
+use atome_proto::state::AtomeState;
+use atome_proto::sync::v1::Digest;
+use atome_proto::{AtomeId, Code, Problem};
+use atome_store::replica::{Part, read_states};
 use tokio::time::{sleep, timeout};
 
 use super::driver;
@@ -20,6 +25,8 @@ use crate::sync::Handle;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long a connection is waited for.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(4);
+/// How long a page of the hub's states is waited for.
+const PAGE_PATIENCE: Duration = Duration::from_secs(10);
 /// The hub's feed may move without a word to this store: it is asked again after so long.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -27,16 +34,11 @@ pub(crate) async fn verify(mut asked: Asked<'_>) -> Handled {
     let account = asked.account().await?;
     let repair = asked.query.flag("repair")?;
     asked.query.done()?;
-    if repair {
-        let message = "this version compares, and does not repair yet";
-        return Err(Problem::new(Code::Unsupported, message)
-            .hint("run 'atomectl sync verify' without --repair to see what differs"));
-    }
     let sync = driver(&account)?;
     // Where the mode keeps the connection closed, one is asked for.
     sync.sync_now().await?;
     tokio::select! {
-        verified = compare(&account, sync) => reply::ok(&verified?),
+        verified = compare(&account, sync, repair) => reply::ok(&verified?),
         hopeless = hopeless(&account, sync) => Err(hopeless),
         () = unconnected(sync) => Err(out_of_reach(&account, sync)),
         () = sleep(PATIENCE) => Err(not_quiet(&account).await?),
@@ -62,7 +64,7 @@ async fn unconnected(sync: &Handle) {
 }
 
 /// Compares once both stand at one feed number with nothing pending.
-async fn compare(account: &Account, sync: &Handle) -> Result<SyncVerify, Problem> {
+async fn compare(account: &Account, sync: &Handle, repair: bool) -> Result<SyncVerify, Problem> {
     let mut positions = account.store.subscribe();
     let mut views = sync.views();
     loop {
@@ -71,12 +73,9 @@ async fn compare(account: &Account, sync: &Handle) -> Result<SyncVerify, Problem
         if connected
             && before.pending() == 0
             && let Some(hub) = ask(sync).await?
+            && let Some(verified) = look(account, sync, &hub, repair).await?
         {
-            let local = account.store.digest().await.map_err(|e| problem(&e))?;
-            let after = account.store.position().await.map_err(|e| problem(&e))?;
-            if let Some(verified) = verified(&after, local, (hub.feed, hub.buckets)) {
-                return Ok(verified);
-            }
+            return Ok(verified);
         }
         let changed = tokio::select! {
             changed = positions.changed() => changed,
@@ -87,28 +86,140 @@ async fn compare(account: &Account, sync: &Handle) -> Result<SyncVerify, Problem
     }
 }
 
-async fn ask(sync: &Handle) -> Result<Option<atome_proto::sync::v1::Digest>, Problem> {
+/// Counts what is here anew, and looks for what differs; `None` where one of both has moved on meanwhile.
+async fn look(
+    account: &Account,
+    sync: &Handle,
+    hub: &Digest,
+    repair: bool,
+) -> Result<Option<SyncVerify>, Problem> {
+    let store = &account.store;
+    let here = store.recount().await.map_err(|e| problem(&e))?;
+    let position = store.position().await.map_err(|e| problem(&e))?;
+    if here.feed != hub.feed || position.pending() > 0 || position.feed() != here.feed {
+        return Ok(None);
+    }
+    let at_odds = here.at_odds();
+    let mut differing = here.counted.differing(&hub.buckets);
+    differing.extend(&at_odds);
+    differing.sort_unstable();
+    differing.dedup();
+    let mut verified = SyncVerify {
+        equal: differing.is_empty(),
+        cursor: here.feed,
+        local: here.counted.total(),
+        hub: hub.buckets.total(),
+        differing: differing.clone(),
+        found: vec![],
+        mended: None,
+        hub_damaged: false,
+    };
+    if verified.equal {
+        return Ok(Some(verified));
+    }
+    let Some(seen) = find(account, sync, hub, &differing).await? else {
+        return Ok(None);
+    };
+    verified.hub_damaged = !seen.damaged.is_empty();
+    verified.found = seen.found;
+    if repair {
+        // Where this store agrees with itself, either side may have what the other lacks: both are left as they
+        // are. What only this store has is never taken away.
+        let may_mend = |bucket: &u8| at_odds.contains(bucket) && !seen.damaged.contains(bucket);
+        let states: Vec<AtomeState> = seen.states.into_values().collect();
+        let states = states
+            .into_iter()
+            .filter(|state| may_mend(&bucket_of(state.atome)));
+        let states: Vec<AtomeState> = states.collect();
+        let count = u64::try_from(states.len()).unwrap_or(u64::MAX);
+        let mended = store.mend(states, here.feed).await;
+        if mended.map_err(|e| problem(&e))?.is_none() {
+            return Ok(None);
+        }
+        let after = store.recount().await.map_err(|e| problem(&e))?;
+        verified.mended = Some(count);
+        verified.equal = after.counted == hub.buckets && after.at_odds().is_empty();
+        verified.local = after.counted.total();
+        verified.differing = after.counted.differing(&hub.buckets);
+    }
+    Ok(Some(verified))
+}
+
+/// What was seen of the hub's states in the buckets that differ.
+#[derive(Default)]
+struct Seen {
+    found: Vec<Found>,
+    /// The hub's states of those that were found.
+    states: BTreeMap<AtomeId, AtomeState>,
+    /// Buckets in which the hub's states do not come to its digest.
+    damaged: Vec<u8>,
+}
+
+/// Looks through the hub's states in some buckets; `None` where the hub has moved on, or the connection ended.
+async fn find(
+    account: &Account,
+    sync: &Handle,
+    hub: &Digest,
+    buckets: &[u8],
+) -> Result<Option<Seen>, Problem> {
+    let (mut seen, mut sums, mut after) = (Seen::default(), Buckets::default(), None);
+    loop {
+        let answered = sync.states(buckets.to_vec(), after).await?;
+        let page = match timeout(PAGE_PATIENCE, answered).await {
+            Ok(Ok(Some(page))) if page.feed == hub.feed => page,
+            Ok(Ok(None)) => return Err(too_old()),
+            Ok(Ok(Some(_)) | Err(_)) | Err(_) => return Ok(None),
+        };
+        let states = read_states(&page.states).map_err(|e| problem(&e))?;
+        for state in &states {
+            digest::add_state(&mut sums, state);
+        }
+        let part = Part {
+            buckets: buckets.to_vec(),
+            after,
+            through: page.last,
+            states: states.clone(),
+        };
+        let found = account.store.compare(part).await.map_err(|e| problem(&e))?;
+        let mut states: BTreeMap<AtomeId, AtomeState> = states
+            .into_iter()
+            .map(|state| (state.atome, state))
+            .collect();
+        for found in found {
+            if let Some(state) = states.remove(&found.atome) {
+                seen.states.insert(found.atome, state);
+            }
+            if seen.found.len() < FOUND_MAX {
+                seen.found.push(found);
+            }
+        }
+        after = page.last;
+        if after.is_none() {
+            break;
+        }
+    }
+    let differs = |bucket: &u8| sums.0.get(bucket) != hub.buckets.0.get(bucket);
+    seen.damaged = buckets.iter().copied().filter(differs).collect();
+    Ok(Some(seen))
+}
+
+fn bucket_of(atome: AtomeId) -> u8 {
+    let [.., bucket] = *atome.as_bytes();
+    bucket
+}
+
+fn too_old() -> Problem {
+    let detail = "this store and the hub differ, and the hub is too old to show where";
+    Problem::new(Code::Unsupported, detail).hint("upgrade the hub, and verify again")
+}
+
+async fn ask(sync: &Handle) -> Result<Option<Digest>, Problem> {
     let answered = sync.digest().await?;
     // Nobody answers where the connection ends meanwhile; the next view says so.
     match timeout(Duration::from_secs(5), answered).await {
         Ok(Ok(digest)) => Ok(Some(digest)),
         Ok(Err(_)) | Err(_) => Ok(None),
     }
-}
-
-fn verified(
-    position: &Position,
-    (feed, local): (u64, Buckets),
-    (hub_feed, hub): (u64, Buckets),
-) -> Option<SyncVerify> {
-    let quiet = feed == hub_feed && position.pending() == 0 && position.feed() == feed;
-    quiet.then(|| SyncVerify {
-        equal: local == hub,
-        cursor: feed,
-        local: local.total(),
-        hub: hub.total(),
-        differing: local.differing(&hub),
-    })
 }
 
 fn out_of_reach(account: &Account, sync: &Handle) -> Problem {

@@ -47,6 +47,11 @@ impl Driver {
                     let _ = answer.send(Waited { position, standing });
                 }
             }
+            Effect::Shown(ask, states) => {
+                if let Some(answer) = self.askers.states.remove(&ask) {
+                    let _ = answer.send(states);
+                }
+            }
             Effect::Digested(digest) => {
                 if let Some(answer) = self.askers.digests.remove(&digest.ask) {
                     let _ = answer.send(digest);
