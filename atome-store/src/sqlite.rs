@@ -167,9 +167,10 @@ pub(crate) fn write_copy(from: &Path, to: &Path) -> io::Result<()> {
         let mut to = Connection::open(to)?;
         // All of it in one step: with pauses, a writer that never rests would begin it anew for ever.
         let step = Backup::new(&from, &mut to)?.step(-1)?;
-        match step {
-            StepResult::Done => Ok(()),
-            _ => Err(Fault::Defect("another process has locked it".to_owned())),
+        if step == StepResult::Done {
+            Ok(())
+        } else {
+            Err(Fault::Defect("another process has locked it".to_owned()))
         }
     };
     copy().map_err(io::Error::other)?;
