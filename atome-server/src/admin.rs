@@ -4,12 +4,13 @@
 mod account;
 mod issue;
 mod list;
+mod upkeep;
 
 use std::io;
 
 use atome_engine::name;
 use atome_proto::AccountId;
-use atome_store::hub::AccountRecord;
+use atome_store::hub::{AccountRecord, CopyError};
 use atome_store::{HubError, HubStore, OpenError, SqliteHub};
 use uuid::Uuid;
 
@@ -18,6 +19,7 @@ use crate::config::Config;
 pub use self::account::{close_session, delete, set_disabled};
 pub use self::issue::{create_token, invite};
 pub use self::list::{Format, list_accounts, list_sessions};
+pub use self::upkeep::{back_up, check, compact, restore, stats};
 
 /// Why a command of administration was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +42,19 @@ pub enum AdminError {
     /// Nobody has said that it is meant.
     #[error("nothing was deleted; to delete the account and all that it has, say --yes")]
     NotMeant,
+    /// The database cannot be copied, or a copy not be put back.
+    #[error(transparent)]
+    Copy(Box<CopyError>),
+    /// Something is wrong with the database; it was said what.
+    #[error(
+        "the database is not as it should be ({0}); see docs/operation.md, \"Looking after the hub's database\""
+    )]
+    Unsound(usize),
+    /// Machines have shown that the database went back.
+    #[error(
+        "nothing is taken away: the database went back; see what machines have shown with: atome-server check"
+    )]
+    WentBack,
     /// The system gives no randomness.
     #[error("the system gives no randomness")]
     Random(#[from] getrandom::Error),

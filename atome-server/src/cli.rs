@@ -32,6 +32,7 @@ const EXIT_FAILED: u8 = 1;
         atome-server --config hub.toml --check-config\n  \
         atome-server account list -o json\n  \
         atome-server invite --count 5 > codes.txt\n  \
+        atome-server backup /var/backups/atome/hub.db\n  \
         atome-server token create --account kiosk-12 --ttl 365d > token\n\n\
         Every key of the configuration can be overridden by the environment: \
         ATOME_SERVER_LISTEN, ATOME_SERVER_TLS__CERT_FILE.\n\n\

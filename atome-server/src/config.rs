@@ -48,6 +48,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// What an acknowledgement promises.
     pub durability: Durability,
+    /// How long feeds keep their numbers.
+    pub feed_kept: Duration,
     /// Accounts.
     pub accounts: Accounts,
     /// What one client, or all of them, may take.

@@ -22,6 +22,7 @@ use crate::http::ask::Ask;
 use crate::http::origin;
 use crate::http::reply::{Answer, Reply};
 
+pub(crate) use self::answer::say_went_back;
 use self::socket::Socket;
 
 /// Upgrades a request to a WebSocket and leaves it to a task of its own.

@@ -280,6 +280,41 @@ mod tests {
     }
 
     #[test]
+    fn a_migration_that_fails_leaves_a_hub_that_the_program_before_can_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("below/hub.db");
+        let before = Kind {
+            migrations: &migrate::HUB.migrations[..3],
+            ..migrate::HUB
+        };
+        let broken = Kind {
+            // Only the fourth is still to be done.
+            migrations: &[
+                "",
+                "",
+                "",
+                "DROP TABLE feed; INSERT INTO no_such_table VALUES (1)",
+            ],
+            ..migrate::HUB
+        };
+        let first = open(&path, &before, Durability::Full).unwrap();
+        let entry = "INSERT INTO feed (account, number, item) VALUES (x'01', 1, 7)";
+        first.execute(entry, []).unwrap();
+        drop(first);
+        open(&path, &broken, Durability::Full).unwrap_err();
+        let copy = path.with_file_name("hub.db.v3");
+        for file in [&path, &copy] {
+            let again = open(file, &before, Durability::Full).unwrap();
+            let count: i64 = again
+                .query_row("SELECT count(*) FROM feed", [], |row| row.get(0))
+                .unwrap();
+            assert_eq!(count, 1, "{}", file.display());
+        }
+        // Mended, the next program goes on from there.
+        open(&path, &migrate::HUB, Durability::Full).unwrap();
+    }
+
+    #[test]
     fn a_newer_or_foreign_file_is_left_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path().join("below");

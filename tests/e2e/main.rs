@@ -34,6 +34,7 @@ mod sessions;
 mod sharing;
 mod sockets;
 mod units;
+mod upkeep;
 mod waiting;
 mod watchdog;
 mod wire;

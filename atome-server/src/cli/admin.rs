@@ -3,9 +3,10 @@
 //! Standard output carries what was asked for and nothing else, so that it can go into a file.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use uuid::Uuid;
 
 use crate::admin::{self, AdminError, Format};
@@ -34,6 +35,64 @@ pub(super) enum AdminCommand {
     /// Makes tokens for machines that know no password
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Copies the database, as it is at one moment, into a new file; the hub may run meanwhile
+    #[command(after_help = "Example:\n  \
+        atome-server backup /var/backups/atome/hub-$(date +%F).db\n\n\
+        Whoever reads the copy reads all that the hub keeps: it is made for its user only (mode 0600).")]
+    Backup {
+        /// The file to make; one that is there is not written over
+        file: PathBuf,
+    },
+    /// Makes a copy the database of a hub that is stopped and has none
+    #[command(after_help = "Example:\n  \
+        systemctl stop atome-server\n  \
+        mv /var/lib/atome-server/hub.db* /var/lib/atome-server.broken/\n  \
+        atome-server restore /var/backups/atome/hub-2026-01-31.db\n  \
+        systemctl start atome-server\n\n\
+        Another life of the database begins (its epoch): every machine sends again what the copy does not have. \
+        Never put a copy in its place by hand, for then machines cannot all tell that the hub went back.")]
+    Restore {
+        /// The copy; it stays as it is
+        file: PathBuf,
+    },
+    /// Looks for all that is wrong with the database; the hub may run meanwhile
+    #[command(after_help = "Examples:\n  \
+        atome-server check\n  \
+        atome-server check --accept\n\n\
+        It reads all of the database: the file, whether feeds and commits are without a gap, whether digests are \
+        those of what accounts see. What is wrong is printed, a line each, and the exit code is 1.")]
+    Check {
+        /// Accepts that the database went back, as machines have shown: purging and compaction go on
+        #[arg(long)]
+        accept: bool,
+    },
+    /// Has feeds let go of entries older than feed_days, as a running hub does by itself
+    #[command(after_help = "Examples:\n  \
+        atome-server compact\n  \
+        atome-server compact --older-than 30d\n\n\
+        Atomes, their history and what was decided stay. A machine that was away for longer starts again from the \
+        present state. The file does not shrink: the room in it is used again (free_bytes of: atome-server stats).")]
+    Compact {
+        /// Other than feed_days of the configuration: a number and s, m, h, d or w
+        #[arg(long, value_name = "TIME", value_parser = ttl)]
+        older_than: Option<Duration>,
+    },
+    /// Prints how much the database keeps
+    #[command(after_help = "Examples:\n  atome-server stats\n  atome-server stats -o json")]
+    Stats {
+        /// How it is written
+        #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+        output: StatsFormat,
+    },
+}
+
+/// How figures are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum StatsFormat {
+    /// A line each, for people.
+    Table,
+    /// One JSON object.
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -144,7 +203,41 @@ pub(super) async fn carry_out(config: &Config, command: AdminCommand) -> Result<
             say(format_args!("the token is not shown again; keep it secret"));
             Ok(())
         }
+        AdminCommand::Backup { file } => {
+            admin::back_up(config, &file)?;
+            say(format_args!("{} is written", file.display()));
+            Ok(())
+        }
+        AdminCommand::Restore { file } => {
+            let epoch = admin::restore(config, &file)?;
+            say(format_args!(
+                "the database is put back; its epoch is {epoch} now"
+            ));
+            Ok(())
+        }
+        AdminCommand::Check { accept } => check(config, accept).await,
+        AdminCommand::Compact { older_than } => {
+            let gone = admin::compact(config, older_than).await?;
+            say(format_args!("{gone} entries of feeds are gone"));
+            Ok(())
+        }
+        AdminCommand::Stats { output } => {
+            admin::stats(config, output == StatsFormat::Json, &mut io::stdout())
+        }
     }
+}
+
+async fn check(config: &Config, accept: bool) -> Result<(), AdminError> {
+    let checked = admin::check(config, accept, &mut io::stdout()).await;
+    if let Ok(accepted) = &checked {
+        say(format_args!("nothing is wrong"));
+        if *accepted > 0 {
+            say(format_args!(
+                "it is accepted that the database went back, of {accepted} accounts"
+            ));
+        }
+    }
+    checked.map(drop)
 }
 
 async fn account(config: &Config, command: AccountCommand) -> Result<(), AdminError> {

@@ -19,6 +19,7 @@ pub(super) const KEYS: &[&str] = &[
     "tls.key_file",
     "database.url",
     "database.durability",
+    "database.feed_days",
     "accounts.registration",
     "accounts.registrations_per_hour",
     "accounts.session_days",

@@ -44,6 +44,7 @@ impl Config {
                 .as_ref()
                 .map(|tls| read.tls.unwrap_or_else(|| tls.clone())),
             durability: self.durability,
+            feed_kept: read.feed_kept,
             accounts: Accounts {
                 hashes_at_once: ours.hashes_at_once,
                 hashes_waiting_max: ours.hashes_waiting_max,
@@ -81,6 +82,7 @@ mod tests {
         ("tls.key_file", "/c/other.key"),
         ("database.url", "sqlite:"),
         ("database.durability", "normal"),
+        ("database.feed_days", "7"),
         ("accounts.registration", "closed"),
         ("accounts.registrations_per_hour", "7"),
         ("accounts.session_days", "7"),

@@ -42,6 +42,7 @@ pub(super) fn resolve(
         &[("full", Durability::Full), ("normal", Durability::Normal)],
         Durability::Full,
     );
+    let feed_days = reader.whole("database.feed_days", 1..=36_500, 90);
     let metrics = reader.metrics(listen);
     let sandbox = reader.choice("sandbox", Sandbox::WORDS, Sandbox::default());
     let log = reader.log();
@@ -57,6 +58,7 @@ pub(super) fn resolve(
             log,
             tls,
             durability,
+            feed_kept: Duration::from_secs(u64::from(feed_days) * 86_400),
             accounts,
             limits,
             metrics,

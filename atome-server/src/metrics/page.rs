@@ -131,6 +131,12 @@ const FIGURES: &[Figure] = &[
         |look, samples| tell(samples, look.census.map(|census| census.sessions)),
     ),
     (
+        "atome_hub_setbacks",
+        Gauge,
+        "Accounts whose machines have shown that the database went back, until that is accepted.",
+        |look, samples| tell(samples, look.census.map(|census| census.setbacks)),
+    ),
+    (
         "atome_hub_database_bytes",
         Gauge,
         "Size of the database without its write-ahead log.",
