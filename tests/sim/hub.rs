@@ -1,4 +1,4 @@
-//! The hub of a world: the real store in memory, and a session of the real engine a connection.
+//! The hub of a world: the real store on a simulated disk, and a session of the real engine a connection.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,9 +6,12 @@ use atome_engine::clock::Now;
 use atome_engine::session::{Effect, Identity, Input, Session};
 use atome_proto::account::{DirectoryEntry, Visibility};
 use atome_proto::limit::{FRAME_ENTRIES_MAX, FRAME_LEN_TARGET};
-use atome_proto::{AccountId, Epoch, ReplicaId};
+use atome_proto::{AccountId, Epoch, Problem, ReplicaId};
+use atome_sim_disk::Disk;
+use atome_store::HubError;
 use atome_store::hub::{Admission, HubDb, NewAccount, NewSession};
 
+use crate::disk::{self, Trouble};
 use crate::network::ConnectionId;
 
 /// One connection at the hub.
@@ -22,6 +25,7 @@ pub(crate) struct Side {
 }
 
 pub(crate) struct Hub {
+    pub(crate) disk: Disk,
     pub(crate) db: HubDb,
     pub(crate) sides: BTreeMap<ConnectionId, Side>,
     pub(crate) identity: Identity,
@@ -30,8 +34,8 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    pub(crate) fn new(accounts: &[AccountId], small: bool) -> Self {
-        let mut db = HubDb::open_in_memory().expect("a hub store in memory");
+    pub(crate) fn new(accounts: &[AccountId], small: bool, disk: Disk) -> Self {
+        let mut db = disk::hub(&disk);
         for (i, account) in accounts.iter().enumerate() {
             let entry = DirectoryEntry {
                 user_id: *account,
@@ -59,6 +63,7 @@ impl Hub {
         let identity = db.identity().expect("an identity");
         let frame_len = if small { 2_000 } else { FRAME_LEN_TARGET };
         Self {
+            disk,
             db,
             sides: BTreeMap::new(),
             identity,
@@ -80,10 +85,23 @@ impl Hub {
     /// The power goes: what was not durable is gone, and nobody is told.
     pub(crate) fn crash(&mut self) {
         self.sides.clear();
+        self.disk.crash();
+        self.db = disk::hub(&self.disk);
+        let identity = self.db.identity().expect("an identity");
+        assert_eq!(
+            identity, self.identity,
+            "durable-before-ack: of the hub itself"
+        );
     }
 
-    /// Carries out one effect on the store; the head of the feed, where it may have grown.
-    pub(crate) fn carry_out(&mut self, id: ConnectionId, wall_ms: u64) -> Option<u64> {
+    /// Carries out one effect on the store; the head of the feed, where it may have grown. Where the power
+    /// goes meanwhile there is no answer; where the disk fails the session ends.
+    pub(crate) fn carry_out(
+        &mut self,
+        id: ConnectionId,
+        wall_ms: u64,
+        trouble: Option<Trouble>,
+    ) -> Option<u64> {
         let side = self.sides.get_mut(&id)?;
         let effect = side.todo.pop_front()?;
         let account = side.account;
@@ -97,12 +115,17 @@ impl Hub {
                 first,
                 commits,
             } => {
-                let admitted = self
-                    .db
-                    .admit(account, replica, first, &commits, wall_ms)
-                    .expect("a decision");
-                grown = Some(admitted.head);
-                Input::Admitted(admitted)
+                let db = &mut self.db;
+                let admitted = Trouble::during(trouble, &self.disk, || {
+                    db.admit(account, replica, first, &commits, wall_ms)
+                });
+                match admitted {
+                    Ok(admitted) => {
+                        grown = Some(admitted.head);
+                        Input::Admitted(admitted)
+                    }
+                    Err(error) => end(&error, trouble),
+                }
             }
             Effect::ReadFeed { replica, after } => Input::Feed(
                 self.db
@@ -143,10 +166,11 @@ impl Hub {
                     .expect("a page"),
             ),
             Effect::Evicted { replica, feed } => {
-                self.db
-                    .evicted(account, replica, feed, wall_ms)
-                    .expect("taken note of");
-                Input::Tick
+                let db = &mut self.db;
+                let noted = Trouble::during(trouble, &self.disk, || {
+                    db.evicted(account, replica, feed, wall_ms)
+                });
+                noted.map_or_else(|error| end(&error, trouble), |()| Input::Tick)
             }
             Effect::Send(_) | Effect::Close => unreachable!("the world sees to these"),
         };
@@ -167,4 +191,14 @@ impl Hub {
             .expect("a position")
             .head
     }
+}
+
+/// What a session hears whose store failed.
+fn end(error: &HubError, trouble: Option<Trouble>) -> Input {
+    assert!(
+        trouble.is_some(),
+        "what a session asks for can be done: {error}"
+    );
+    let problem = Problem::new(error.code(), error.to_string());
+    Input::End { problem }
 }

@@ -1,4 +1,4 @@
-//! A machine of a world: the real store in memory, driven by the real engine.
+//! A machine of a world: the real store on a simulated disk, driven by the real engine.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,9 +6,12 @@ use atome_engine::clock::Now;
 use atome_engine::replica::{Effect, Input, Replica, StoreJob};
 use atome_proto::limit::FRAME_ENTRIES_MAX;
 use atome_proto::runtime::{Profile, RuntimeDeclaration, RuntimeType};
-use atome_proto::{AccountId, Code, Problem, ReplicaId};
-use atome_store::replica::ReplicaDb;
+use atome_proto::{AccountId, Problem, ReplicaId};
+use atome_sim_disk::Disk;
+use atome_store::StoreError;
+use atome_store::replica::{Position, ReplicaDb};
 
+use crate::disk::{self, Trouble};
 use crate::network::ConnectionId;
 
 /// A wait that is on: what must be true when it ends.
@@ -20,6 +23,7 @@ pub(crate) struct Wait {
 
 pub(crate) struct Machine {
     pub(crate) account: AccountId,
+    pub(crate) disk: Disk,
     pub(crate) db: ReplicaDb,
     pub(crate) replica: Replica,
     pub(crate) connection: Option<ConnectionId>,
@@ -53,10 +57,17 @@ fn declaration() -> RuntimeDeclaration {
 }
 
 impl Machine {
-    pub(crate) fn new(account: AccountId, replica: ReplicaId, skew_ms: i64, small: bool) -> Self {
-        let db = ReplicaDb::open_in_memory(account, replica).expect("a replica store in memory");
+    pub(crate) fn new(
+        account: AccountId,
+        replica: ReplicaId,
+        skew_ms: i64,
+        small: bool,
+        disk: Disk,
+    ) -> Self {
+        let db = disk::replica(&disk, account, replica);
         Self {
             account,
+            disk,
             replica: Self::engine(&db, replica.0),
             db,
             connection: None,
@@ -73,9 +84,11 @@ impl Machine {
 
     /// A machine from a copy of this one's disk.
     pub(crate) fn copy(&self, seed: u64, skew_ms: i64) -> Self {
-        let db = self.db.copy_in_memory().expect("a copy");
+        let disk = self.disk.image(seed);
+        let db = disk::replica(&disk, self.account, ReplicaId(seed));
         Self {
             account: self.account,
+            disk,
             replica: Self::engine(&db, seed),
             db,
             connection: None,
@@ -104,6 +117,8 @@ impl Machine {
 
     /// The power goes and comes back: what was not durable is gone.
     pub(crate) fn crash(&mut self, seed: u64, now: Now) {
+        self.disk.crash();
+        self.db = disk::replica(&self.disk, self.account, ReplicaId(self.fresh));
         self.replica = Self::engine(&self.db, seed);
         self.connection = None;
         self.todo.clear();
@@ -112,8 +127,8 @@ impl Machine {
         self.replica.handle(Input::Credentials(true), now);
     }
 
-    /// Carries out one effect on the store.
-    pub(crate) fn carry_out(&mut self, world: Now, disk_fails: bool) {
+    /// Carries out one effect on the store. Where the power goes meanwhile there is no answer.
+    pub(crate) fn carry_out(&mut self, world: Now, trouble: Option<Trouble>) {
         let now = self.now(world);
         let Some(effect) = self.todo.pop_front() else {
             return;
@@ -129,10 +144,17 @@ impl Machine {
                     .expect("commits");
                 Input::Pending { after, commits }
             }
-            Effect::Store(_) if disk_fails => {
-                Input::StoreFailed(Problem::new(Code::LowSpace, "the disk is full"))
-            }
-            Effect::Store(job) => self.store(&job),
+            Effect::Store(job) => match self.store(&job, trouble) {
+                Ok(position) => Input::Done(position),
+                Err(_) if self.disk.is_dead() => return,
+                Err(error) => {
+                    assert!(
+                        trouble.is_some(),
+                        "what the engine asks for can be stored: {error}"
+                    );
+                    Input::StoreFailed(Problem::new(error.code(), error.to_string()))
+                }
+            },
             Effect::HubTime(hub_ms) => {
                 self.db.observe_hub_time(hub_ms, now).expect("noted");
                 return;
@@ -147,21 +169,24 @@ impl Machine {
         self.answers.push_back(answer);
     }
 
-    fn store(&mut self, job: &StoreJob) -> Input {
-        let done = match job {
-            StoreJob::Acknowledge { number, verdicts } => self.db.acknowledge(*number, verdicts),
-            StoreJob::Apply { batch, at } => self.db.apply(batch, *at),
-            StoreJob::Stage(page) => self.db.stage(page),
-            StoreJob::Install { end, keep } => self.db.install(*end, *keep),
-            StoreJob::AdoptHub { hub, epoch, number } => self.db.adopt_hub(*hub, *epoch, *number),
-            StoreJob::Fork { from } => {
-                let before = self.db.position().expect("a position");
-                self.former.push((before.replica, before.acked));
-                self.fresh += 1;
-                self.db.fork(*from, ReplicaId(self.fresh))
-            }
-        };
-        let done = done.and_then(|_| self.db.scrub());
-        Input::Done(done.expect("what the engine asks for can be stored"))
+    fn store(&mut self, job: &StoreJob, trouble: Option<Trouble>) -> Result<Position, StoreError> {
+        if let StoreJob::Fork { .. } = job {
+            let before = self.db.position().expect("a position");
+            self.former.push((before.replica, before.acked));
+            self.fresh += 1;
+        }
+        let (db, fresh) = (&mut self.db, ReplicaId(self.fresh));
+        Trouble::during(trouble, &self.disk, || {
+            let done = match job {
+                StoreJob::Acknowledge { number, verdicts } => db.acknowledge(*number, verdicts),
+                StoreJob::Apply { batch, at } => db.apply(batch, *at),
+                StoreJob::Stage(page) => db.stage(page),
+                StoreJob::Install { end, keep } => db.install(*end, *keep),
+                StoreJob::AdoptHub { hub, epoch, number } => db.adopt_hub(*hub, *epoch, *number),
+                StoreJob::Fork { from } => db.fork(*from, fresh),
+            }?;
+            // As after each group of a writer: what fails there is tried again after the next.
+            Ok(db.scrub().unwrap_or(done))
+        })
     }
 }

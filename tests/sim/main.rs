@@ -1,8 +1,9 @@
 //! The simulated world: machines, a hub, a network that delays, drops, repeats, reorders and cuts,
 //! crashes between any effect and its answer, clocks that differ.
 //!
-//! The machines are the real engine on the real stores (in memory); only time, the network and the
-//! order of things are made up, from one seed. After each step the named invariants are asserted; when
+//! The machines are the real engine on the real stores, each on a simulated disk of its own that loses in
+//! a crash what was not synced; only the disks, time, the network and the order of things are made up, from
+//! one seed. After each step the named invariants are asserted; when
 //! all faults end, everything must come to the same. A seed that fails prints itself and the path of a
 //! file with every step that led there.
 
@@ -17,6 +18,7 @@
 )]
 
 mod check;
+mod disk;
 mod hub;
 mod machine;
 mod model;

@@ -13,6 +13,8 @@ pub(crate) struct Tally {
     pub(crate) machine_crashes: u64,
     pub(crate) hub_crashes: u64,
     pub(crate) disk_failures: u64,
+    /// Set to happen within a piece of work of a store; those that did are among the crashes.
+    pub(crate) power_cuts: u64,
     pub(crate) snapshots: u64,
     pub(crate) waits: u64,
     pub(crate) rings: u64,
@@ -24,7 +26,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    fn parts(&self) -> [(&'static str, u64); 15] {
+    fn parts(&self) -> [(&'static str, u64); 16] {
         [
             ("writes", self.writes),
             ("refused", self.refused),
@@ -36,6 +38,7 @@ impl Tally {
             ("machine crashes", self.machine_crashes),
             ("hub crashes", self.hub_crashes),
             ("disk failures", self.disk_failures),
+            ("power cuts", self.power_cuts),
             ("snapshots", self.snapshots),
             ("waits", self.waits),
             ("rings", self.rings),
@@ -55,6 +58,7 @@ impl Tally {
         self.machine_crashes += other.machine_crashes;
         self.hub_crashes += other.hub_crashes;
         self.disk_failures += other.disk_failures;
+        self.power_cuts += other.power_cuts;
         self.snapshots += other.snapshots;
         self.waits += other.waits;
         self.rings += other.rings;

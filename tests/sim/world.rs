@@ -14,6 +14,7 @@ use atome_proto::commit::Key;
 use atome_proto::local::v1::SetMode;
 use atome_proto::sync::v1::{Ack, ClientFrame, HubFrame, Ruling};
 use atome_proto::{AccountId, AtomeId, ReplicaId};
+use atome_sim_disk::Disk;
 use uuid::Uuid;
 
 use crate::hub::Hub;
@@ -59,13 +60,14 @@ impl World {
         let machines = (0..count).map(|i| {
             let account = accounts[i % accounts.len()];
             let skew_ms = SKEWS_MS[rng.below(SKEWS_MS.len())];
-            Machine::new(account, ReplicaId(i as u64 + 1), skew_ms, small)
+            let disk = Disk::new(rng.next());
+            Machine::new(account, ReplicaId(i as u64 + 1), skew_ms, small, disk)
         });
         let machines = machines.collect();
         let wall_ms = BUILD_TIME_MS + 86_400_000;
         let mut world = Self {
             seed,
-            hub: Hub::new(&accounts, small),
+            hub: Hub::new(&accounts, small, Disk::new(rng.next())),
             rng,
             now: Now {
                 mono_ms: 1_000,
@@ -254,16 +256,18 @@ impl World {
         {
             return self.tell(machine, answer);
         }
-        let disk_fails = self.faults && self.rng.percent(2);
-        self.tally.disk_failures += u64::from(disk_fails);
+        let trouble = self.trouble();
         let now = self.now;
         let first = self.machines[machine].todo.front().cloned();
-        let forks = matches!(&first, Some(Effect::Store(StoreJob::Fork { .. })) if !disk_fails);
-        self.tally.forks += u64::from(forks);
+        let forks = matches!(&first, Some(Effect::Store(StoreJob::Fork { .. })));
+        self.tally.forks += u64::from(forks && trouble.is_none());
         self.note(format_args!(
-            "machine {machine} stores {first:?}, disk fails: {disk_fails}"
+            "machine {machine} stores {first:?}, its disk: {trouble:?}"
         ));
-        self.machines[machine].carry_out(now, disk_fails);
+        self.machines[machine].carry_out(now, trouble);
+        if self.machines[machine].disk.is_dead() {
+            self.power_fails(machine);
+        }
     }
 
     /// The hub's store carries something out, or a session hears that it did.
@@ -284,8 +288,14 @@ impl World {
         let account = self.hub.sides[&id].account;
         let wall_ms = self.now.wall_ms;
         let first = self.hub.sides[&id].todo.front().cloned();
-        self.note(format_args!("hub stores for connection {id} {first:?}"));
-        let grown = self.hub.carry_out(id, wall_ms);
+        let trouble = self.trouble();
+        self.note(format_args!(
+            "hub stores for connection {id} {first:?}, its disk: {trouble:?}"
+        ));
+        let grown = self.hub.carry_out(id, wall_ms, trouble);
+        if self.hub.disk.is_dead() {
+            return self.crash_hub();
+        }
         if self.is_sharing {
             self.tell_heads();
         } else if let Some(head) = grown {

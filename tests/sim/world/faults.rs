@@ -4,6 +4,7 @@ use atome_engine::replica::Input;
 use atome_proto::{Code, Problem};
 
 use super::World;
+use crate::disk::Trouble;
 use crate::network::ConnectionId;
 
 impl World {
@@ -45,8 +46,24 @@ impl World {
         self.tell(self.machines.len() - 1, Input::Credentials(true));
     }
 
+    /// What befalls a disk during the next piece of work, if anything.
+    pub(super) fn trouble(&mut self) -> Option<Trouble> {
+        let trouble = self.faults.then(|| Trouble::perhaps(&mut self.rng))?;
+        match trouble {
+            Some(Trouble::Full(_) | Trouble::SyncsFail(_)) => self.tally.disk_failures += 1,
+            Some(Trouble::PowerCut(_)) => self.tally.power_cuts += 1,
+            None => {}
+        }
+        trouble
+    }
+
     pub(super) fn crash_machine(&mut self) {
         let machine = self.rng.below(self.machines.len());
+        self.power_fails(machine);
+    }
+
+    /// The power of a machine goes and comes back.
+    pub(super) fn power_fails(&mut self, machine: usize) {
         self.note(format_args!("machine {machine} crashes"));
         self.tally.machine_crashes += 1;
         if let Some(id) = self.machines[machine].connection {
