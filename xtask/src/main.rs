@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask demo|check|tidy|sim|dist`.
+//! The project's own chores: `cargo xtask demo|check|tidy|sim|torture|dist`.
 //!
 //! Owns what a person or continuous integration runs on the source tree. It is no part of any
 //! program that ships.
@@ -14,6 +14,7 @@ mod demo;
 mod dist;
 mod sim;
 mod tidy;
+mod torture;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -42,6 +43,8 @@ enum Chore {
     Dist(dist::Arguments),
     /// Runs the simulated world on more seeds than the tests do.
     Sim(sim::Arguments),
+    /// Kills, stops, starves and cuts off the real programs while they are written to; then counts.
+    Torture(torture::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy::run(&root),
         Chore::Dist(arguments) => dist::run(&root, &arguments),
         Chore::Sim(arguments) => sim::run(&root, &arguments),
+        Chore::Torture(arguments) => torture::run(&root, &arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
