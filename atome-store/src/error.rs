@@ -63,6 +63,13 @@ impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::LowSpace(Arc::new(error)),
+            // No room for the WAL's index.
+            Some(ErrorCode::SystemIoFailure)
+                if error.sqlite_error().map(|error| error.extended_code)
+                    == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) =>
+            {
+                Self::LowSpace(Arc::new(error))
+            }
             Some(
                 ErrorCode::SystemIoFailure
                 | ErrorCode::ReadOnly

@@ -21,6 +21,7 @@ mod gateway;
 mod handed_in;
 mod identities;
 mod keyring;
+mod lines;
 mod login;
 mod logs;
 mod month;

@@ -69,10 +69,10 @@ fn count_lines(stage: &Stage, counts: &Counts) {
 
 /// The time until the next thing befalls a program: mostly moments, sometimes long enough to get somewhere.
 fn calm(dice: &mut Dice) -> Duration {
-    if dice.one_in(8) {
-        dice.millis(500..4_000)
+    if dice.one_in(12) {
+        dice.millis(500..3_000)
     } else {
-        dice.millis(5..250)
+        dice.millis(5..120)
     }
 }
 

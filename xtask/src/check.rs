@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::Outcome;
 use crate::cargo::{self, cargo};
-use crate::tidy;
+use crate::{tidy, torture};
 
 type Step = (&'static str, fn(&Path) -> Outcome);
 
@@ -17,6 +17,7 @@ const STEPS: &[Step] = &[
     ("deny", deny),
     ("clippy", clippy),
     ("test", test),
+    ("torture", torture::run_shortly),
     ("doc", doc),
 ];
 

@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask demo|check|tidy|sim|bench|dist`.
+//! The project's own chores: `cargo xtask demo|check|tidy|sim|torture|bench|dist`.
 //!
 //! Owns what a person or continuous integration runs on the source tree. It is no part of any
 //! program that ships.
@@ -15,6 +15,7 @@ mod demo;
 mod dist;
 mod sim;
 mod tidy;
+mod torture;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -45,6 +46,8 @@ enum Chore {
     Sim(sim::Arguments),
     /// Measures everything beside the limits of this machine; `--help` says what there is.
     Bench(bench::Arguments),
+    /// Kills, stops, starves and cuts off the real programs while they are written to; then counts.
+    Torture(torture::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Chore::Dist(arguments) => dist::run(&root, &arguments),
         Chore::Sim(arguments) => sim::run(&root, &arguments),
         Chore::Bench(arguments) => bench::run(&root, &arguments),
+        Chore::Torture(arguments) => torture::run(&root, &arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
