@@ -22,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "atome-store",
             "atome-sandbox",
             "atome-service",
+            "atome-wrong",
         ],
     ),
     (
@@ -32,12 +33,25 @@ const ARROWS: &[(&str, &[&str])] = &[
             "atome-store",
             "atome-sandbox",
             "atome-service",
+            "atome-wrong",
         ],
     ),
     ("atomectl", &["atome-proto", "atome-client"]),
     (
         "atome-tests",
         &["atome-proto", "atome-engine", "atome-store", "atome-client"],
+    ),
+    ("atome-wrong", &[]),
+    (
+        "atome-doors",
+        &[
+            "atome-proto",
+            "atome-engine",
+            "atome-server",
+            "atomectl",
+            "atomed",
+            "atome-wrong",
+        ],
     ),
     (
         "xtask",
