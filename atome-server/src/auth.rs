@@ -4,7 +4,7 @@
 
 pub mod cookie;
 pub mod credentials;
-pub(crate) mod token;
+pub mod token;
 
 use atome_proto::account::{DirectoryEntry, Me};
 use atome_proto::{Code, Problem};
@@ -39,20 +39,26 @@ pub struct Known {
 /// where it names two.
 pub async fn session_of(hub: &Hub, place: &Place, headers: &HeaderMap) -> Result<Known, Problem> {
     let name = cookie::name(hub.config().tls.is_some());
-    let (bearer, cookie) = (bearer(headers)?, cookie::read(headers, name)?);
-    let token = match (bearer, cookie) {
-        (Some(bearer), Some(cookie)) if bearer != cookie => {
-            return Err(
-                bad_request("the bearer token and the cookie are different sessions")
-                    .hint("send one of them"),
-            );
-        }
-        (Some(token), _) | (None, Some(token)) => token,
-        (None, None) => return Err(no_session()),
-    };
+    let (token, by_cookie) = shown(headers, name)?.ok_or_else(no_session)?;
     let mut known = session_by_token(hub, place, token).await?;
-    known.by_cookie = bearer.is_none();
+    known.by_cookie = by_cookie;
     Ok(known)
+}
+
+/// The token that a request shows, and whether a cookie of this name brought it, which is as it came.
+///
+/// # Errors
+///
+/// `bad_request` where it shows two.
+pub fn shown<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<(&'a str, bool)>, Problem> {
+    match (bearer(headers)?, cookie::read(headers, name)?) {
+        (Some(bearer), Some(cookie)) if bearer != cookie => Err(bad_request(
+            "the bearer token and the cookie are different sessions",
+        )
+        .hint("send one of them")),
+        (Some(token), _) => Ok(Some((token, false))),
+        (None, cookie) => Ok(cookie.map(|token| (token, true))),
+    }
 }
 
 /// Whether a request names a session, standing or not.

@@ -163,7 +163,6 @@ impl Config {
     ///
     /// Everything that is wrong, not only the first.
     pub fn load(file: Option<&Path>, env: &Environment) -> Result<Self, Vec<ConfigError>> {
-        let mut settings = Settings::default();
         let found = match file {
             Some(file) => Some(file.to_owned()),
             None => env
@@ -173,16 +172,35 @@ impl Config {
                 .chain([PathBuf::from(FILE_DEFAULT)])
                 .find(|file| file.exists()),
         };
-        if let Some(file) = &found {
-            settings.read_file(file).map_err(|error| vec![error])?;
-        }
-        settings.read_environment(env);
-        resolve::resolve(found.clone(), &settings, env).map_err(|mut errors| {
-            if found.is_none() {
+        let Some(file) = found else {
+            return Self::of(None, Settings::default(), env).map_err(|mut errors| {
                 errors.insert(0, no_file());
-            }
-            errors
-        })
+                errors
+            });
+        };
+        let text = settings::text_of(&file).map_err(|error| vec![error])?;
+        Self::parse(file, &text, env)
+    }
+
+    /// Checks a configuration whose text is at hand; `file` is what the places of errors name.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, not only the first.
+    pub fn parse(file: PathBuf, text: &str, env: &Environment) -> Result<Self, Vec<ConfigError>> {
+        let mut settings = Settings::default();
+        let read = settings.read_text(&file, text);
+        read.map_err(|error| vec![error])?;
+        Self::of(Some(file), settings, env)
+    }
+
+    fn of(
+        file: Option<PathBuf>,
+        mut settings: Settings,
+        env: &Environment,
+    ) -> Result<Self, Vec<ConfigError>> {
+        settings.read_environment(env);
+        resolve::resolve(file, &settings, env)
     }
 
     /// The database of the embedded engine.

@@ -23,3 +23,4 @@ mod token;
 pub use cli::command;
 pub use exit::Exit;
 pub use run::run;
+pub use seedfile::seed_lines;

@@ -4,6 +4,7 @@
 
 mod check;
 mod chunk;
+mod door;
 mod lines;
 mod source;
 
@@ -15,6 +16,7 @@ use crate::fault::Fault;
 
 pub(crate) use check::{BadLine, Checked, Rules, check};
 pub(crate) use chunk::{Chunk, Chunks};
+pub use door::seed_lines;
 pub(crate) use source::Source;
 
 /// Why a file cannot be read.

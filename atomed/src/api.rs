@@ -27,6 +27,7 @@ mod atomes;
 mod body;
 mod commits;
 mod directory;
+pub mod door;
 mod filter;
 mod list;
 mod metrics;

@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask demo|check|tidy|sim|torture|bench|dist`.
+//! The project's own chores: `cargo xtask demo|check|tidy|fuzz|sim|torture|bench|dist`.
 //!
 //! Owns what a person or continuous integration runs on the source tree. It is no part of any
 //! program that ships.
@@ -13,6 +13,7 @@ mod cargo;
 mod check;
 mod demo;
 mod dist;
+mod fuzz;
 mod sim;
 mod tidy;
 mod torture;
@@ -42,6 +43,8 @@ enum Chore {
     Tidy,
     /// Makes what is shipped in `dist/`: man pages, completions, Debian packages.
     Dist(dist::Arguments),
+    /// Fuzzes every decoder of bytes from outside, guided by coverage.
+    Fuzz(fuzz::Arguments),
     /// Runs the simulated world on more seeds than the tests do.
     Sim(sim::Arguments),
     /// Measures everything beside the limits of this machine; `--help` says what there is.
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Chore::Check => check::run(&root),
         Chore::Tidy => tidy::run(&root),
         Chore::Dist(arguments) => dist::run(&root, &arguments),
+        Chore::Fuzz(arguments) => fuzz::run(&root, &arguments),
         Chore::Sim(arguments) => sim::run(&root, &arguments),
         Chore::Bench(arguments) => bench::run(&root, &arguments),
         Chore::Torture(arguments) => torture::run(&root, &arguments),

@@ -78,7 +78,8 @@ fn kept_device(name: &str) -> String {
 /// The hash by which a secret of 256 bits in hexadecimal is kept; `None` for any other text.
 ///
 /// A fast hash is enough: nobody guesses 256 random bits.
-pub(crate) fn hash(text: &str) -> Option<[u8; 32]> {
+#[must_use]
+pub fn hash(text: &str) -> Option<[u8; 32]> {
     let digits = text.as_bytes();
     if digits.len() != 64 {
         return None;

@@ -38,31 +38,18 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Takes in a file.
-    pub(super) fn read_file(&mut self, file: &Path) -> Result<(), ConfigError> {
-        let wrong = |place, why: String, remedy: &str| ConfigError {
-            place,
-            key: String::new(),
-            why,
-            remedy: remedy.to_owned(),
-        };
-        let text = std::fs::read_to_string(file).map_err(|error| {
-            wrong(
-                Place::Whole(file.to_owned()),
-                format!("the file cannot be read: {error}"),
-                "name a file that is there and that this user may read, with --config",
-            )
-        })?;
-        let table = DeTable::parse(&text).map_err(|error| {
+    /// Takes in the text of a file.
+    pub(super) fn read_text(&mut self, file: &Path, text: &str) -> Result<(), ConfigError> {
+        let table = DeTable::parse(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             wrong(
-                Place::File(file.to_owned(), line_of(&text, at)),
+                Place::File(file.to_owned(), line_of(text, at)),
                 format!("this is not TOML: {}", error.message().trim()),
                 remedy_for_syntax(error.message()),
             )
         })?;
         self.take_table("", table.get_ref(), &|at| {
-            Place::File(file.to_owned(), line_of(&text, at))
+            Place::File(file.to_owned(), line_of(text, at))
         });
         Ok(())
     }
@@ -97,6 +84,26 @@ impl Settings {
             let value = Raw::Text(value.clone());
             self.keys.insert(key, Setting { value, place });
         }
+    }
+}
+
+/// Reads the file whole.
+pub(super) fn text_of(file: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(file).map_err(|error| {
+        wrong(
+            Place::Whole(file.to_owned()),
+            format!("the file cannot be read: {error}"),
+            "name a file that is there and that this user may read, with --config",
+        )
+    })
+}
+
+fn wrong(place: Place, why: String, remedy: &str) -> ConfigError {
+    ConfigError {
+        place,
+        key: String::new(),
+        why,
+        remedy: remedy.to_owned(),
     }
 }
 

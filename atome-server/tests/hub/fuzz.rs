@@ -22,11 +22,11 @@ const LINES: &str = "[accounts]\nregistrations_per_hour = 1000000\n\
     [limits]\ndirectory_per_minute = 60000\n";
 
 /// An operation of the document.
-struct Operation<'a> {
-    document: &'a Value,
-    method: String,
-    path: String,
-    description: &'a Value,
+pub(crate) struct Operation<'a> {
+    pub(crate) document: &'a Value,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) description: &'a Value,
 }
 
 #[test]
@@ -154,7 +154,7 @@ async fn ask(world: &World, operation: &Operation<'_>, asking: &Asking, token: &
 }
 
 /// What is wrong with an answer, if anything is.
-fn check(operation: &Operation<'_>, reply: &Reply) -> Result<(), String> {
+pub(crate) fn check(operation: &Operation<'_>, reply: &Reply) -> Result<(), String> {
     let wrong = |what: &str| Err(format!("{what}: {reply:?}"));
     if reply.status >= 500 {
         return wrong("the hub failed");

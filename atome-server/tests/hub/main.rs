@@ -24,6 +24,7 @@ mod sessions;
 mod sharing;
 mod stop;
 mod sync;
+mod tables;
 mod tls;
 mod world;
 mod wrong_config;

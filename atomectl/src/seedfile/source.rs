@@ -58,7 +58,7 @@ impl Source {
         })
     }
 
-    fn spool(name: String, mut from: impl Read) -> Result<Self, SeedError> {
+    pub(super) fn spool(name: String, mut from: impl Read) -> Result<Self, SeedError> {
         let mut spool = SpooledTempFile::new(SPOOL_LEN_MAX);
         match io::copy(&mut from, &mut spool) {
             Ok(len) => Ok(Self {

@@ -37,7 +37,7 @@ pub(super) async fn list(mut asked: Asked<'_>) -> Handled {
     }
 }
 
-fn read(query: &mut Query) -> Result<ListQuery, Problem> {
+pub(super) fn read(query: &mut Query) -> Result<ListQuery, Problem> {
     let seed = match query.text("format")?.as_deref() {
         None => false,
         Some("seed") => true,

@@ -15,14 +15,20 @@ const NAMED_MAX: usize = 5;
 const KEY_PREFIX: &str = "key:";
 
 /// What a reference says, before anything is looked up.
-enum Reference {
+pub(super) enum Reference {
     /// It gives the id by itself.
     Id(AtomeId),
     /// The beginning of an id, in lower case.
     Prefix(String),
 }
 
-fn read(owner: AccountId, text: &str) -> Result<Reference, Problem> {
+impl Reference {
+    pub(super) fn is_id(&self) -> bool {
+        matches!(self, Self::Id(_))
+    }
+}
+
+pub(super) fn read(owner: AccountId, text: &str) -> Result<Reference, Problem> {
     if let Some(key) = text.strip_prefix(KEY_PREFIX) {
         return Ok(Reference::Id(AtomeId::from_key(owner, key)));
     }

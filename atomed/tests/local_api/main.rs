@@ -16,4 +16,5 @@ mod machine;
 mod metrics;
 mod seed;
 mod sync;
+mod tables;
 mod watch;

@@ -22,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "atome-store",
             "atome-sandbox",
             "atome-service",
+            "atome-wrong",
         ],
     ),
     (
@@ -32,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "atome-store",
             "atome-sandbox",
             "atome-service",
+            "atome-wrong",
         ],
     ),
     ("atomectl", &["atome-proto", "atome-client"]),
@@ -47,6 +49,18 @@ const ARROWS: &[(&str, &[&str])] = &[
             "atome-store",
             "atome-client",
             "atome-sim-disk",
+        ],
+    ),
+    ("atome-wrong", &[]),
+    (
+        "atome-doors",
+        &[
+            "atome-proto",
+            "atome-engine",
+            "atome-server",
+            "atomectl",
+            "atomed",
+            "atome-wrong",
         ],
     ),
     (
