@@ -3,7 +3,8 @@
 //!
 //! `limits FOLDER WHAT COUNT` prints a JSON object, `{"figure":…}`, with more where there is more to say. WHAT is
 //!
-//! * `single`: records a second, a row of an operation and a row of a state each, one commit a record
+//! * `single`: records a second, a row of an operation and a row of a state each, one commit a record; COUNT
+//!   of them, or as many as go into two seconds
 //! * `bulk`: the same, 1,000 records a transaction
 //! * `where`: milliseconds of a question for 100 of COUNT records by a value in their JSON, each looked at
 //! * `index`: the same by an index
@@ -13,7 +14,7 @@
 
 use std::error::Error;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
 
@@ -23,7 +24,9 @@ mod record;
 type Done<T = ()> = Result<T, Box<dyn Error>>;
 
 /// Records a transaction where many are written at once.
-const CHUNK: u64 = 1_000;
+const CHUNK: usize = 1_000;
+/// How long they are written one by one at most.
+const SINGLE_TIME: Duration = Duration::from_secs(2);
 /// How often a question is asked; the median counts.
 const ASKED: usize = 9;
 const RANK: &str = "json_extract(body, '$.properties.rank')";
@@ -38,10 +41,10 @@ fn main() -> Done {
     let folder = tempfile::tempdir_in(folder)?;
     let db = open(folder.path())?;
     let found = match what.as_str() {
-        "single" => serde_json::json!({ "figure": write(&db, count, 1)? }),
-        "bulk" => serde_json::json!({ "figure": write(&db, count, CHUNK)? }),
+        "single" => serde_json::json!({ "figure": single(&db, count)? }),
+        "bulk" => serde_json::json!({ "figure": bulk(&db, count)? }),
         "where" | "index" => {
-            write(&db, count, CHUNK)?;
+            bulk(&db, count)?;
             if what == "index" {
                 db.execute_batch(&format!("CREATE INDEX rank ON state ({RANK})"))?;
             }
@@ -52,7 +55,7 @@ fn main() -> Done {
             )?
         }
         "text" => {
-            write(&db, count, CHUNK)?;
+            bulk(&db, count)?;
             db.execute_batch(
                 "CREATE VIRTUAL TABLE words USING fts5 (body, content = 'op', content_rowid = 'id'); \
                  INSERT INTO words (words) VALUES ('rebuild')",
@@ -81,23 +84,41 @@ fn open(folder: &Path) -> Done<Connection> {
     Ok(db)
 }
 
-/// Writes records, so many a transaction, and gives the rate of it in records a second.
-fn write(db: &Connection, count: u64, each: u64) -> Done<f64> {
+/// Writes records one by one for a while.
+fn single(db: &Connection, count: u64) -> Done<f64> {
+    let lines: Vec<String> = (0..count).map(|n| record::line(n, false)).collect();
+    let (mut n, began) = (0, Instant::now());
+    for line in &lines {
+        if began.elapsed() > SINGLE_TIME {
+            break;
+        }
+        transact(db, &mut n, std::slice::from_ref(line))?;
+    }
+    Ok(n as f64 / began.elapsed().as_secs_f64())
+}
+
+/// Writes records, many a transaction, and gives the rate of it in records a second.
+fn bulk(db: &Connection, count: u64) -> Done<f64> {
     let lines: Vec<String> = (0..count).map(|n| record::line(n, false)).collect();
     let mut n = 0;
     let began = Instant::now();
-    for chunk in lines.chunks(usize::try_from(each)?) {
-        db.execute_batch("BEGIN")?;
-        for line in chunk {
-            db.prepare_cached("INSERT INTO op (body) VALUES (?)")?
-                .execute([line])?;
-            db.prepare_cached("INSERT INTO state VALUES (?, ?)")?
-                .execute(params![id(n), line])?;
-            n += 1;
-        }
-        db.execute_batch("COMMIT")?;
+    for chunk in lines.chunks(CHUNK) {
+        transact(db, &mut n, chunk)?;
     }
     Ok(count as f64 / began.elapsed().as_secs_f64())
+}
+
+/// One transaction of records from number `n` on.
+fn transact(db: &Connection, n: &mut u64, lines: &[String]) -> Done {
+    db.execute_batch("BEGIN")?;
+    for line in lines {
+        db.prepare_cached("INSERT INTO op (body) VALUES (?)")?
+            .execute([line])?;
+        db.prepare_cached("INSERT INTO state VALUES (?, ?)")?
+            .execute(params![id(*n), line])?;
+        *n += 1;
+    }
+    Ok(db.execute_batch("COMMIT")?)
 }
 
 /// As ids of atomes are: by time, eight to a millisecond, at random within.

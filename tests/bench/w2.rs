@@ -32,9 +32,7 @@ pub(crate) enum Backlog {
 impl Backlog {
     async fn write(self, world: &World<'_>, machine: &Machine, count: u64) -> Tried {
         match self {
-            Self::Single => writers::write(&machine.socket(), count, CLIENTS)
-                .await
-                .map(drop),
+            Self::Single => writers::write(&machine.socket(), count, CLIENTS).await,
             Self::Seeded => {
                 machine.ctl().run(&["seed", &world.seed_file(count)?])?;
                 Ok(())
