@@ -68,9 +68,14 @@ pub fn hub_frame(bytes: &[u8]) {
             let states = page.states.iter().filter_map(|raw| raw.decode().ok());
             states.for_each(|read| state::hold(&read));
         }
+        HubFrame::States(page) => {
+            let states = page.states.iter().filter_map(|raw| raw.decode().ok());
+            states.for_each(|read| state::hold(&read));
+        }
         HubFrame::Welcome(_)
         | HubFrame::Ack(_)
         | HubFrame::Digest(_)
+        | HubFrame::Receipt(_)
         | HubFrame::Pong(_)
         | HubFrame::AccountCreated(_)
         | HubFrame::AccountDeleted(_)
