@@ -87,9 +87,9 @@ impl Settings {
     }
 }
 
-/// Reads the file whole.
+/// Reads the file, whole and of a sensible length.
 pub(super) fn text_of(file: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(file).map_err(|error| {
+    atome_service::config::read(file).map_err(|error| {
         wrong(
             Place::Whole(file.to_owned()),
             format!("the file cannot be read: {error}"),

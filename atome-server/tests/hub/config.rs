@@ -93,6 +93,19 @@ fn a_file_that_is_not_there_is_told() {
 }
 
 #[test]
+fn a_file_that_is_too_long_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hub.toml");
+    std::fs::write(&file, "#".repeat((1 << 20) + 1)).unwrap();
+    let errors = Config::load(Some(&file), &Environment::default()).unwrap_err();
+    let message = errors.first().unwrap().to_string();
+    assert!(
+        message.contains("the file cannot be read: it is longer than 1048576 bytes"),
+        "{message}"
+    );
+}
+
+#[test]
 fn where_there_is_no_file_that_is_told_first() {
     let empty = tempfile::tempdir().unwrap();
     let named = [("CONFIGURATION_DIRECTORY", empty.path().to_str().unwrap())];

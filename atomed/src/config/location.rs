@@ -9,8 +9,6 @@ use super::fault::{Fault, Faults, Place};
 const FILE_NAME: &str = "atomed.toml";
 /// Where a system service's file is.
 const SYSTEM_FILE: &str = "/etc/atome/atomed.toml";
-/// A configuration is a page of text; beyond this it is something else.
-const FILE_LEN_MAX: u64 = 1 << 20;
 
 /// The variables that the daemon was started with, taken once.
 #[derive(Clone, Debug, Default)]
@@ -77,21 +75,12 @@ fn present(path: PathBuf) -> Option<PathBuf> {
 
 /// Reads the file, whole and of a sensible length.
 pub(super) fn read(path: &Path) -> Result<String, Faults> {
-    let fault = |why: String| Fault {
-        place: Place::Whole(path.to_owned()),
-        key: None,
-        why,
-        remedy: "name a readable TOML file with --config".to_owned(),
-    };
-    let len = std::fs::metadata(path)
-        .map_err(|error| fault(format!("the file cannot be read: {error}")))?
-        .len();
-    if len > FILE_LEN_MAX {
-        return Err(fault(format!(
-            "the file has {len} bytes; at most {FILE_LEN_MAX} are read"
-        ))
-        .into());
-    }
-    std::fs::read_to_string(path)
-        .map_err(|error| fault(format!("the file cannot be read: {error}")).into())
+    atome_service::config::read(path).map_err(|error| {
+        Faults::from(Fault {
+            place: Place::Whole(path.to_owned()),
+            key: None,
+            why: format!("the file cannot be read: {error}"),
+            remedy: "name a readable TOML file with --config".to_owned(),
+        })
+    })
 }
