@@ -19,6 +19,9 @@ const SPOOL_LEN_MAX: usize = 8 << 20;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// The first bytes of a zstd frame. Source: RFC 8878, section 3.1.1.
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// Logarithm of the longest window, 128 MiB, that a zstd file may ask for: what `zstd -d` takes without being
+/// asked for more, and what `zstd --long` writes. A frame's 8 MiB would refuse those, and `zstd --ultra`'s.
+const WINDOW_LOG_MAX: u32 = 27;
 
 /// Records' source, which can be read again and again.
 pub(crate) struct Source {
@@ -100,7 +103,8 @@ fn unpacked(bytes: &mut Bytes, read: Rc<Cell<u64>>) -> io::Result<Box<dyn BufRea
         let unpacked = MultiGzDecoder::new(raw);
         Ok(Box::new(BufReader::with_capacity(128 << 10, unpacked)))
     } else if start.starts_with(&ZSTD) {
-        let unpacked = zstd::stream::read::Decoder::with_buffer(raw)?;
+        let mut unpacked = zstd::stream::read::Decoder::with_buffer(raw)?;
+        unpacked.window_log_max(WINDOW_LOG_MAX)?;
         Ok(Box::new(BufReader::with_capacity(128 << 10, unpacked)))
     } else {
         Ok(Box::new(raw))
@@ -178,6 +182,19 @@ mod tests {
                 assert_eq!(lines(&mut source).unwrap(), ["1 a", "2 bc"]);
             }
         }
+    }
+
+    #[test]
+    fn a_window_is_as_long_as_the_zstd_command_allows() {
+        // A raw block of two bytes; the byte before it says how long a window is.
+        let windowed = |window_log: u8| {
+            let header = [0x28, 0xb5, 0x2f, 0xfd, 0, (window_log - 10) << 3];
+            let bytes = [&header[..], &[0x11, 0, 0], b"a\n"].concat();
+            lines(&mut Source::of_bytes("x.zst", &bytes))
+        };
+        assert_eq!(windowed(27).unwrap(), ["1 a"]);
+        let error = windowed(28).unwrap_err().to_string();
+        assert!(error.starts_with("x.zst:"), "{error}");
     }
 
     #[test]
