@@ -1,7 +1,8 @@
-//! Every body with every field wrong, to a hub that runs: each gets the answer that
+//! Every body and every message with every field wrong, to a hub that runs: each gets the answer that
 //! the protocol has for it, and the hub goes on.
 
 mod bodies;
+mod frames;
 
 use std::path::Path;
 
