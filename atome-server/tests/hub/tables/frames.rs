@@ -275,6 +275,21 @@ async fn every_message_with_every_field_wrong() {
     Arc::into_inner(talk).unwrap().world.stop().await;
 }
 
+/// What may be said of any message, and of what is pushed.
+const OF_ALL: [Code; 4] = [
+    Code::BadRequest,
+    Code::BadData,
+    Code::Unsupported,
+    Code::TooLarge,
+];
+const OF_PUSHES: [Code; 5] = [
+    Code::NotFound,
+    Code::NotAllowed,
+    Code::Conflict,
+    Code::Refused,
+    Code::Fork,
+];
+
 /// Whether what was heard is what the protocol says.
 fn judge(name: &str, kind: &str, wrong: &Wrong, heard: &Heard) {
     let what = || format!("{name} {wrong}: {heard:?} to {}", shown(&wrong.bytes));
@@ -290,14 +305,9 @@ fn judge(name: &str, kind: &str, wrong: &Wrong, heard: &Heard) {
         assert_eq!(heard.errors.len(), 1, "it is said why: {}", what());
     }
     for code in heard.errors.iter().chain(&heard.refused) {
-        let is_known = match code {
-            Code::BadRequest | Code::BadData | Code::Unsupported | Code::TooLarge => true,
-            Code::AuthRequired => kind == "auth",
-            Code::NotFound | Code::NotAllowed | Code::Conflict | Code::Refused | Code::Fork => {
-                kind == "push"
-            }
-            _ => false,
-        };
+        let is_known = OF_ALL.contains(code)
+            || (kind == "auth" && *code == Code::AuthRequired)
+            || (kind == "push" && OF_PUSHES.contains(code));
         assert!(is_known, "{}", what());
     }
     if matches!(wrong.how, How::End(_)) {
