@@ -193,7 +193,8 @@ impl Replica {
         }
         self.link.state = State::Open;
         self.link.asked = false;
-        self.link.forked = welcome.number > self.position.number;
+        // A copy is at work, or may be.
+        self.link.forked = welcome.number > self.position.number || self.position.restored;
         self.status.welcomed(welcome.head);
         self.effects.push_back(Effect::HubTime(welcome.timestamp));
         self.push
