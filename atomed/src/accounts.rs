@@ -29,6 +29,7 @@ use crate::sync::news::News;
 use crate::sync::{Handle, stopping};
 use crate::{clock, random};
 
+mod backup;
 mod create;
 mod directory;
 mod figures;
@@ -176,6 +177,7 @@ impl Accounts {
             stop,
         }));
         accounts.finish_what_was_begun().await?;
+        accounts.remove_passing_files().await?;
         if config.directory == DirectoryMode::None {
             accounts.write(MachineDb::clear_directory).await?;
         }

@@ -24,6 +24,7 @@ use crate::stop::Stop;
 
 mod accounts;
 mod atomes;
+mod backup;
 mod body;
 mod commits;
 mod directory;

@@ -7,6 +7,7 @@
 
 mod abuse;
 mod accounts;
+mod backup;
 mod bad_input;
 mod cage;
 mod confined;

@@ -207,7 +207,8 @@ impl Replica {
         }
         self.link.state = State::Open;
         self.link.asked = false;
-        self.link.forked = welcome.number > self.position.number;
+        // A copy is at work, or may be.
+        self.link.forked = welcome.number > self.position.number || self.position.restored;
         let can = |what| welcome.capabilities.iter().any(|can| can == what);
         self.link.tells_receipts = can(CAPABILITY_RECEIPTS);
         self.link.shows_states = can(CAPABILITY_STATES);

@@ -40,6 +40,7 @@ fn position(number: u64, acked: u64, feed: Option<u64>) -> Position {
         acked,
         refused: 0,
         evicted: 0,
+        restored: false,
         hub: Some((HUB, EPOCH)),
         cursor: feed.map(cursor),
         change: 0,
@@ -322,6 +323,22 @@ fn a_number_never_made_here_means_a_fork() {
     let sent = effects(&mut replica);
     assert_eq!(sent, [Effect::Disconnect, Effect::Connect]);
     assert!(replica.progress().findings.contains(&Finding::Forked));
+}
+
+#[test]
+fn a_restored_store_takes_a_new_id_once_all_is_decided() {
+    for (acked, forks) in [(5, true), (4, false)] {
+        let restored = Position {
+            restored: true,
+            ..position(5, acked, Some(3))
+        };
+        let mut replica = Replica::new(&declaration(), restored, 1);
+        replica.handle(Input::Credentials(true), at(0));
+        replica.handle(Input::Connected, at(1));
+        replica.handle(welcome(3, acked), at(2));
+        let job = Effect::Store(StoreJob::Fork { from: 6 });
+        assert_eq!(effects(&mut replica).contains(&job), forks);
+    }
 }
 
 /// A replica whose hub knows a higher number; it is about to take a new id.

@@ -66,6 +66,18 @@ impl ReplicaDb {
         Self::with(Base::new(connection), path, account, fresh)
     }
 
+    /// Opens a store that is a copy itself: where it is migrated, none is made of it.
+    pub(crate) fn open_uncopied(
+        path: &Path,
+        account: AccountId,
+        fresh: ReplicaId,
+    ) -> Result<Self, OpenError> {
+        let mut connection = Connection::open(path).map_err(|error| OpenError::of(path, error))?;
+        migrate::migrate(&mut connection, &REPLICA).map_err(|fault| OpenError::of(path, fault))?;
+        Self::overwrite_deleted(&connection).map_err(|fault| OpenError::of(path, fault))?;
+        Self::with(Base::new(connection), path, account, fresh)
+    }
+
     /// Whose store a file is; `None` where there is none yet. Nothing is written, and what a crash left
     /// in the WAL counts.
     ///

@@ -13,6 +13,23 @@ use super::{ReplicaDb, timeline};
 use crate::error::StoreError;
 
 impl ReplicaDb {
+    /// Takes note that the store was restored from a backup: it takes a new id, `fresh` at once where nothing
+    /// is pending; else once the hub has decided that, for only the hub knows what it has of it already.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fault`].
+    pub fn restored(&mut self, fresh: ReplicaId) -> Result<Position, StoreError> {
+        if self.head.number == self.head.acked {
+            return self.fork(self.head.number + 1, fresh);
+        }
+        self.step(|db| {
+            db.head.restored = true;
+            db.head.save(&db.base.connection)?;
+            db.position()
+        })
+    }
+
     /// Takes another id. Pending commits from number `from` on become its 1, 2, 3…; older ones stay
     /// under the old id, which the hub has them by.
     ///
@@ -54,6 +71,7 @@ impl ReplicaDb {
             db.head.replica = replica;
             db.head.number = number;
             (db.head.acked, db.head.mine) = (0, 0);
+            db.head.restored = false;
             db.renew(&atomes)?;
             db.head.save(&db.base.connection)?;
             db.position()

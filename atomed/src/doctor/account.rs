@@ -153,6 +153,7 @@ mod tests {
             acked: 0,
             refused: 0,
             evicted: 0,
+            restored: false,
             hub: None,
             cursor: None,
             change: 0,
