@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask demo|check|tidy|sim|dist`.
+//! The project's own chores: `cargo xtask demo|check|tidy|sim|replay|dist`.
 //!
 //! Owns what a person or continuous integration runs on the source tree. It is no part of any
 //! program that ships.
@@ -12,6 +12,7 @@ mod cargo;
 mod check;
 mod demo;
 mod dist;
+mod replay;
 mod sim;
 mod tidy;
 
@@ -40,8 +41,10 @@ enum Chore {
     Tidy,
     /// Makes what is shipped in `dist/`: man pages, completions, Debian packages.
     Dist(dist::Arguments),
-    /// Runs the simulated world on more seeds than the tests do.
+    /// Runs the simulated world on more seeds than the tests do, or finds planted bugs with it.
     Sim(sim::Arguments),
+    /// Shows the record of a world that failed, step by step.
+    Replay(replay::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy::run(&root),
         Chore::Dist(arguments) => dist::run(&root, &arguments),
         Chore::Sim(arguments) => sim::run(&root, &arguments),
+        Chore::Replay(arguments) => replay::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
