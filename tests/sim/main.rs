@@ -144,20 +144,18 @@ fn worlds() {
         let at = info.location().map(ToString::to_string).unwrap_or_default();
         SAID.with(|kept| *kept.borrow_mut() = format!("{said}\n  at {at}"));
     }));
-    let played = play_all(from, seeds, steps, jobs);
-    let _ = std::panic::take_hook();
-    let tally = match played {
+    let tally = match play_all(from, seeds, steps, jobs) {
         Ok(tally) => tally,
         Err(failure) => {
             let Failure { seed, step, why } = failure;
             println!("seed {seed} fails at step {step}: {why}");
-            std::panic::set_hook(Box::new(|_| {}));
             let _ = play(seed, steps, true);
             let _ = std::panic::take_hook();
             println!("again:      cargo xtask sim --from {seed} --seeds 1 --steps {steps}");
             panic!("a world has failed");
         }
     };
+    let _ = std::panic::take_hook();
     println!(
         "{seeds} worlds of {steps} steps in {:.1} s: all invariants held\n{tally}",
         begun.elapsed().as_secs_f64()
