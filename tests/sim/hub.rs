@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use atome_engine::clock::Now;
 use atome_engine::session::{Effect, Identity, Input, Session};
 use atome_proto::account::{DirectoryEntry, Visibility};
+use atome_proto::commit::Commit;
 use atome_proto::limit::{FRAME_ENTRIES_MAX, FRAME_LEN_TARGET};
+use atome_proto::sync::v1::Entry;
 use atome_proto::{AccountId, Epoch, Problem, ReplicaId};
 use atome_sim_disk::Disk;
 use atome_store::HubError;
@@ -13,6 +15,9 @@ use atome_store::hub::{Admission, HubDb, NewAccount, NewSession};
 
 use crate::disk::{self, Trouble};
 use crate::network::ConnectionId;
+
+/// A reader that has written nothing: it is given every commit whole.
+const STRANGER: ReplicaId = ReplicaId(u64::MAX);
 
 /// One connection at the hub.
 pub(crate) struct Side {
@@ -24,11 +29,22 @@ pub(crate) struct Side {
     pub(crate) answers: VecDeque<Input>,
 }
 
+impl Side {
+    /// Whether the store has something to do for it, or its session something to hear from there.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.todo.is_empty() || !self.answers.is_empty()
+    }
+}
+
 pub(crate) struct Hub {
     pub(crate) disk: Disk,
     pub(crate) db: HubDb,
     pub(crate) sides: BTreeMap<ConnectionId, Side>,
     pub(crate) identity: Identity,
+    /// Every commit that it accepted, by account, in the order of the feed. In worlds that share there is none.
+    pub(crate) log: BTreeMap<AccountId, Vec<Commit>>,
+    /// How far its clock is off, in milliseconds.
+    pub(crate) skew_ms: i64,
     /// How much a read brings: small, so that there are many.
     pub(crate) frame_len: usize,
 }
@@ -67,6 +83,8 @@ impl Hub {
             db,
             sides: BTreeMap::new(),
             identity,
+            log: BTreeMap::new(),
+            skew_ms: 0,
             frame_len,
         }
     }
@@ -80,6 +98,44 @@ impl Hub {
             answers: VecDeque::new(),
         };
         self.sides.insert(id, side);
+    }
+
+    /// The time as the hub sees it.
+    pub(crate) fn now(&self, world: Now) -> Now {
+        Now {
+            wall_ms: world.wall_ms.saturating_add_signed(self.skew_ms),
+            ..world
+        }
+    }
+
+    /// Takes note of what the feed of an account has grown by, as the hub tells it to a stranger.
+    pub(crate) fn gather(&mut self, account: AccountId) {
+        let log = self.log.entry(account).or_default();
+        loop {
+            let after = log.len() as u64;
+            let batch = self.db.feed(account, STRANGER, after, 10_000, usize::MAX);
+            let batch = batch.expect("a batch");
+            assert_eq!(batch.from, after + 1, "gapless-feed");
+            assert_eq!(
+                batch.entries.is_empty(),
+                batch.head == after,
+                "gapless-feed"
+            );
+            if batch.entries.is_empty() {
+                return;
+            }
+            for entry in &batch.entries {
+                let Entry::Commit(raw) = entry else {
+                    panic!("a stranger has no commits of its own")
+                };
+                log.push(raw.decode().expect("what the hub keeps can be read"));
+            }
+        }
+    }
+
+    /// What an account's feed holds.
+    pub(crate) fn feed(&self, account: AccountId) -> &[Commit] {
+        self.log.get(&account).map_or(&[], Vec::as_slice)
     }
 
     /// The power goes: what was not durable is gone, and nobody is told.

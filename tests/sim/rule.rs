@@ -35,7 +35,7 @@ pub(crate) fn holds(world: &World) {
         grants.retain(|grant| {
             grant.grantee.id == *account
                 && is_live(&grant.terms)
-                && counts(grant, world.now.wall_ms)
+                && counts(grant, world.hub.now(world.now).wall_ms)
         });
         let mut shown = seen(world, *account);
         shown.retain(|_, state| state.owner != *account);

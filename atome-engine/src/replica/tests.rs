@@ -354,17 +354,31 @@ fn open_forked(start: Position) -> Replica {
     replica
 }
 
-#[test]
-fn a_fork_at_push_moves_what_is_pending() {
-    let mut replica = open(position(5, 4, Some(3)), 3, 5);
-    let details = [("number".to_owned(), 5)].into();
+fn fork_at(number: u64) -> Input {
     let error = Error {
         code: Code::Fork,
         message: "fork".into(),
         retry: false,
-        details,
+        details: [("number".to_owned(), number)].into(),
     };
-    replica.handle(Input::Frame(error.into()), at(3));
+    Input::Frame(error.into())
+}
+
+#[test]
+fn a_fork_waits_for_the_verdicts_on_what_comes_before_it() {
+    let mut replica = open(position(5, 3, Some(3)), 3, 5);
+    replica.handle(fork_at(5), at(3));
+    assert_eq!(
+        effects(&mut replica),
+        [Effect::Disconnect],
+        "the acknowledgement of 4 is lost: all of it is said again"
+    );
+}
+
+#[test]
+fn a_fork_at_push_moves_what_is_pending() {
+    let mut replica = open(position(5, 4, Some(3)), 3, 5);
+    replica.handle(fork_at(5), at(3));
     assert_eq!(
         effects(&mut replica),
         [Effect::Store(StoreJob::Fork { from: 5 })]

@@ -6,6 +6,7 @@ use atome_proto::{Code, Problem};
 use super::World;
 use crate::disk::Trouble;
 use crate::network::ConnectionId;
+use crate::record::Who;
 
 impl World {
     /// A connection breaks; either end may or may not notice.
@@ -14,7 +15,7 @@ impl World {
         let Some(id) = self.rng.pick(&ids).copied() else {
             return;
         };
-        self.note(format_args!("connection {id} is cut"));
+        self.note(Who::World, format_args!("connection {id} is cut"));
         self.tally.cuts += 1;
         let machine = self.network.connections[&id].machine;
         self.network.close(id);
@@ -26,24 +27,6 @@ impl World {
             let problem = Problem::new(Code::HubUnreachable, "cut");
             self.tell(machine, Input::Closed(Some(problem)));
         }
-    }
-
-    /// Someone starts a copy of a machine's disk as a machine of its own; once in a world, for what two
-    /// copies both hold as pending may still be doubled (`docs/testing.md`).
-    pub(super) fn copy_machine(&mut self) {
-        if self.tally.copies > 0 {
-            return;
-        }
-        let machine = self.rng.below(self.machines.len());
-        self.note(format_args!(
-            "machine {machine} is copied to {}",
-            self.machines.len()
-        ));
-        self.tally.copies += 1;
-        let seed = self.rng.next();
-        let copy = self.machines[machine].copy(seed, 0);
-        self.machines.push(copy);
-        self.tell(self.machines.len() - 1, Input::Credentials(true));
     }
 
     /// What befalls a disk during the next piece of work, if anything.
@@ -64,22 +47,27 @@ impl World {
 
     /// The power of a machine goes and comes back.
     pub(super) fn power_fails(&mut self, machine: usize) {
-        self.note(format_args!("machine {machine} crashes"));
+        self.note(Who::Machine(machine), format_args!("crashes"));
         self.tally.machine_crashes += 1;
-        if let Some(id) = self.machines[machine].connection {
-            self.network.close(id);
-            if self.rng.percent(50) {
-                self.hub.sides.remove(&id);
-            }
-        }
+        self.power_off(machine);
         let seed = self.rng.next();
         let now = self.machines[machine].now(self.now);
         self.machines[machine].crash(seed, now);
         self.carry_on(machine);
     }
 
+    /// Ends a machine's connection; the hub may or may not notice.
+    pub(super) fn power_off(&mut self, machine: usize) {
+        if let Some(id) = self.machines[machine].connection {
+            self.network.close(id);
+            if self.rng.percent(50) {
+                self.hub.sides.remove(&id);
+            }
+        }
+    }
+
     pub(super) fn crash_hub(&mut self) {
-        self.note(format_args!("the hub crashes"));
+        self.note(Who::World, format_args!("the hub crashes"));
         self.tally.hub_crashes += 1;
         self.hub.crash();
         let ids: Vec<ConnectionId> = self.network.connections.keys().copied().collect();
