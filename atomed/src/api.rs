@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use crate::accounts::Accounts;
 use crate::doctor::Doctor;
+use crate::room::Room;
 use crate::stop::Stop;
 
 mod accounts;
@@ -67,6 +68,7 @@ struct Shared {
     declaration: RuntimeDeclaration,
     bodies: body::BodyBudget,
     doctor: Doctor,
+    room: Room,
     /// The TCP ports that the daemon may connect to.
     ports: Vec<u16>,
     started: Instant,
@@ -80,6 +82,7 @@ impl Api {
         accounts: Accounts,
         declaration: RuntimeDeclaration,
         doctor: Doctor,
+        room: Room,
         ports: Vec<u16>,
         stop: Stop,
     ) -> Self {
@@ -88,6 +91,7 @@ impl Api {
             declaration,
             bodies: body::BodyBudget::default(),
             doctor,
+            room,
             ports,
             started: Instant::now(),
             stop,

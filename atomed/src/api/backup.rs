@@ -30,6 +30,7 @@ pub(super) async fn back_up(mut asked: Asked<'_>) -> Handled {
 
 pub(super) async fn restore(asked: Asked<'_>) -> Handled {
     asked.query.done()?;
+    asked.shared.room.for_writes()?;
     let accounts = &asked.shared.accounts;
     let place = accounts.place_for_backup();
     let taken = match receive(asked.body, &place).await {
