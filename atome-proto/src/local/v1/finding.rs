@@ -118,7 +118,7 @@ findings! {
     LowSpace = "low-space", Warning, "The disk of the state directory has less than 1 GiB of room.",
         "make room on the disk; nothing is lost, and writing goes on until it is full";
     NoSpace = "no-space", Error, "The disk of the state directory has less than 64 MiB of room.",
-        "make room on the disk now; what was acknowledged is safe, new writes are refused once it is full, and work resumes by itself";
+        "make room on the disk now; what was acknowledged is safe, new writes are refused (on a small disk below 2 %), and work resumes by itself";
     FilesOk = "files-ok", Ok, "The files of the state directory are closed to others.", "";
     FilesOpen = "files-open", Error, "Files of the state directory are open to other users, or are another user's.",
         "give each file that is named back to the daemon's user ('chown'), with mode 0600 for files and 0700 for folders ('chmod')";
