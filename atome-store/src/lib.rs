@@ -16,6 +16,7 @@ pub mod hub;
 pub mod machine;
 mod pool;
 pub mod replica;
+pub mod salvage;
 mod sqlite;
 mod writer;
 

@@ -111,7 +111,9 @@ findings! {
     StoreUnusable = "store-unusable", Error, "The store does not open, or does not answer.",
         "do what the message says, then start the daemon again; the store was left untouched";
     StoreDamaged = "store-damaged", Error, "The store is damaged.",
-        "stop the daemon, copy the state directory away as it is, and check the disk ('dmesg', 'smartctl -a'); what the hub has comes back by a login on a fresh state directory";
+        "check the disk ('dmesg', 'smartctl -a'), then start the daemon again: it moves the damaged file aside and saves from it what it can; what the hub has comes back from there";
+    StoreQuarantined = "store-quarantined", Warning, "A damaged store of the account was moved aside, and is kept.",
+        "see with 'atomectl sync wait' and 'sync verify' that all is there; then look at the disk ('dmesg', 'smartctl -a'), and remove the folder that the message names";
     StoreUnchecked = "store-unchecked", Info, "The check of the store was not finished in its time.",
         "run doctor again while the machine has less to do";
     DiskOk = "disk-ok", Ok, "The disk of the state directory has room.", "";
