@@ -163,9 +163,6 @@ impl Hub {
         let account = side.account;
         let mut grown = None;
         let answer = match effect {
-            Effect::Position { replica } => {
-                Input::Position(self.db.position(account, replica).expect("a position"))
-            }
             Effect::Admit {
                 replica,
                 first,
@@ -183,6 +180,41 @@ impl Hub {
                     Err(error) => end(&error, trouble),
                 }
             }
+            Effect::Heed { replica, claim } => {
+                // Each life differs from those before by what was claimed of them.
+                let fresh = Epoch(claim.epoch.0.wrapping_add(1 + claim.feed + claim.acked));
+                let heeded = self.db.heed(account, replica, claim, fresh, wall_ms);
+                Input::Position(heeded.expect("it is heeded").0)
+            }
+            Effect::Evicted { replica, feed } => {
+                let db = &mut self.db;
+                let noted = Trouble::during(trouble, &self.disk, || {
+                    db.evicted(account, replica, feed, wall_ms)
+                });
+                noted.map_or_else(|error| end(&error, trouble), |()| Input::Tick)
+            }
+            effect @ (Effect::Position { .. }
+            | Effect::ReadFeed { .. }
+            | Effect::ReadStates { .. }
+            | Effect::ReadChanged { .. }
+            | Effect::ReadDigest
+            | Effect::ReadBuckets(_)
+            | Effect::ReadReceipt(_)
+            | Effect::ReadGrants { .. }) => self.read(account, effect),
+            Effect::Send(_) | Effect::Close => unreachable!("the world sees to these"),
+        };
+        if let Some(side) = self.sides.get_mut(&id) {
+            side.answers.push_back(answer);
+        }
+        grown
+    }
+
+    /// Answers an effect that alters nothing.
+    fn read(&self, account: AccountId, effect: Effect) -> Input {
+        match effect {
+            Effect::Position { replica } => {
+                Input::Position(self.db.position(account, replica).expect("a position"))
+            }
             Effect::ReadFeed { replica, after } => Input::Feed(
                 self.db
                     .feed(account, replica, after, FRAME_ENTRIES_MAX, self.frame_len)
@@ -198,12 +230,6 @@ impl Hub {
                     .changed_states(account, replica, since, self.frame_len)
                     .expect("a page"),
             ),
-            Effect::Heed { replica, claim } => {
-                // Each life differs from those before by what was claimed of them.
-                let fresh = Epoch(claim.epoch.0.wrapping_add(1 + claim.feed + claim.acked));
-                let heeded = self.db.heed(account, replica, claim, fresh, wall_ms);
-                Input::Position(heeded.expect("it is heeded").0)
-            }
             Effect::ReadDigest => {
                 let (feed, buckets) = self.db.digest(account).expect("a digest");
                 Input::Digest { feed, buckets }
@@ -221,17 +247,12 @@ impl Hub {
                     .grants(account, after, self.frame_len)
                     .expect("a page"),
             ),
-            Effect::Evicted { replica, feed } => {
-                let db = &mut self.db;
-                let noted = Trouble::during(trouble, &self.disk, || {
-                    db.evicted(account, replica, feed, wall_ms)
-                });
-                noted.map_or_else(|error| end(&error, trouble), |()| Input::Tick)
-            }
-            Effect::Send(_) | Effect::Close => unreachable!("the world sees to these"),
-        };
-        side.answers.push_back(answer);
-        grown
+            Effect::Admit { .. }
+            | Effect::Heed { .. }
+            | Effect::Evicted { .. }
+            | Effect::Send(_)
+            | Effect::Close => unreachable!("these read nothing"),
+        }
     }
 
     pub(crate) fn number(&self, account: AccountId, replica: ReplicaId) -> u64 {

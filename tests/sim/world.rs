@@ -313,7 +313,7 @@ impl World {
         if self.hub.disk.is_dead() {
             return self.crash_hub();
         }
-        if !self.is_sharing && grown.is_some() {
+        if !self.is_sharing {
             self.hub.gather(account);
         }
         if self.is_sharing {

@@ -70,6 +70,11 @@ impl World {
         self.note(Who::World, format_args!("the hub crashes"));
         self.tally.hub_crashes += 1;
         self.hub.crash();
+        if !self.is_sharing {
+            for account in self.accounts.clone() {
+                self.hub.gather(account);
+            }
+        }
         let ids: Vec<ConnectionId> = self.network.connections.keys().copied().collect();
         for id in ids {
             let machine = self.network.connections[&id].machine;
