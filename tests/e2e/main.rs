@@ -28,6 +28,7 @@ mod logs;
 mod month;
 mod namespaces;
 mod offline;
+mod old_stores;
 mod quarantine;
 mod receipts;
 mod reload;

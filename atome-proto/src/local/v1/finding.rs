@@ -188,7 +188,7 @@ findings! {
         "A copy of this store was at work; this one goes on under a new replica id.",
         "stop the other copy, if it still runs; nothing was lost";
     NoProgress = "no-progress", Warning, "The hub answers the same again and again, and nothing moves.",
-        "look at 'atomectl sync verify', and at the hub's log";
+        "look at 'atomectl sync verify' ('--repair' mends what is damaged here), and at the hub's log";
 }
 
 impl fmt::Display for FindingCode {
