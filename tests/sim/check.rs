@@ -55,7 +55,7 @@ fn durable_before_ack(world: &World, machine: &Machine) {
     let known = machine.replica.position();
     assert!(
         known.acked <= position.acked || known.replica != position.replica,
-        "durable-before-ack"
+        "durable-before-ack: the engine is ahead of the disk"
     );
     assert!(
         known.feed() <= position.feed(),
@@ -105,7 +105,7 @@ fn gapless_replica(world: &World, account: AccountId) {
         let time = times.insert(replica, commit.stamp.time);
         assert!(
             time < Some(commit.stamp.time),
-            "a replica's stamps grow with its numbers"
+            "gapless-replica: a replica's stamps grow with its numbers"
         );
     }
 }
@@ -170,14 +170,14 @@ pub(crate) fn waited(world: &mut World, machine: usize, token: u64) {
     let position = machine.db.position().expect("a position");
     assert!(
         position.feed() >= wait.head,
-        "sync wait said yes before what the hub had was here"
+        "wait-honest: sync wait said yes before what the hub had was here"
     );
     let there = marks_at_hub(world, machine.account);
     for mark in machine.marks.iter().take(wait.marks) {
         let decided = there.contains_key(mark) || world.doomed.contains(mark);
         assert!(
             decided,
-            "sync wait said yes before write {mark} was at the hub"
+            "wait-honest: sync wait said yes before write {mark} was at the hub"
         );
     }
 }
@@ -223,16 +223,19 @@ fn nothing_lost(world: &World, account: AccountId) {
         let times = there.get(mark).copied().unwrap_or(0);
         let due = u64::from(!world.doomed.contains(mark));
         if world.perhaps.contains(mark) {
-            assert!(times <= due, "write {mark} stands {times} times at the hub");
+            assert!(
+                times <= due,
+                "nothing-doubled: write {mark} stands {times} times at the hub"
+            );
             continue;
         }
         assert_eq!(
             times, due,
-            "write {mark} was acknowledged, and stands {times} times at the hub"
+            "nothing-lost, nothing-doubled: write {mark} was acknowledged, and stands {times} times at the hub"
         );
     }
     let written = there.keys().all(|mark| world.written.contains_key(mark));
-    assert!(written, "the hub has what nobody wrote");
+    assert!(written, "nothing-doubled: the hub has what nobody wrote");
     let machines = world.machines.iter();
     for machine in machines.filter(|machine| machine.account == account) {
         let refused = machine.db.refused().expect("a list").len();
@@ -294,7 +297,7 @@ fn cut_rings(machine: &Machine, states: &[AtomeState]) -> u64 {
         let expected =
             tree::effective_parent::<()>(state.atome, |id| Ok(parents.get(&id).copied()));
         let found = machine.db.effective_parent(state.atome).expect("a parent");
-        assert_eq!(Ok(found), expected);
+        assert_eq!(Ok(found), expected, "merge-order-free: the parent");
         rings += u64::from(found.is_none() && state.parent().is_some());
     }
     for state in states {
@@ -302,7 +305,10 @@ fn cut_rings(machine: &Machine, states: &[AtomeState]) -> u64 {
         for _ in 0..=states.len() {
             above = above.and_then(|id| machine.db.effective_parent(id).expect("a parent"));
         }
-        assert_eq!(above, None, "a ring of parents is not cut");
+        assert_eq!(
+            above, None,
+            "merge-order-free: a ring of parents is not cut"
+        );
     }
     rings
 }

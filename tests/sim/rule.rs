@@ -45,7 +45,12 @@ pub(crate) fn holds(world: &World) {
             match (&sight.live, &sight.held) {
                 (Some(cut), None) => {
                     let found = found.expect("no-starve: what is allowed is there");
-                    assert_eq!(of_state(&found), of_state(&cut.state(state)), "{atome}");
+                    let allowed = cut.state(state);
+                    assert_eq!(
+                        of_state(&found),
+                        of_state(&allowed),
+                        "no-leak, no-starve: {atome}"
+                    );
                 }
                 _ => {
                     let keys = found.iter().flat_map(|state| state.particles.keys());
