@@ -75,28 +75,42 @@ pub fn salvage(
         }
     };
     let failed = |error: StoreError| OpenError::of(to, error.into_fault());
-    let Some((replica, acked, own)) = found else {
+    let Some(Found {
+        replica,
+        acked,
+        former,
+        own,
+    }) = found
+    else {
         ReplicaDb::open(to, account, fresh, durability)?;
         return Ok(salvaged);
     };
     let mut db = ReplicaDb::open(to, account, replica, durability)?;
+    db.take_former(&former).map_err(failed)?;
     salvaged.pending = db.take_salvaged(acked, own, fresh).map_err(failed)?;
     Ok(salvaged)
 }
 
-type Found = (ReplicaId, u64, BTreeMap<u64, Own>);
+/// What can be read.
+struct Found {
+    replica: ReplicaId,
+    /// The last of its commits that the hub has decided, as far as is known.
+    acked: u64,
+    /// Where no hub has them: the commits that it made under other ids, before it was restored or forked.
+    former: Vec<Own>,
+    /// Its commits, by number.
+    own: BTreeMap<u64, Own>,
+}
 
-/// The replica, what the hub has decided of it, and its commits by number; `None` where no commit of its own can
-/// be read.
+/// What can be read; `None` where neither the replica's id nor a commit of it can.
 fn read(source: &Connection, account: AccountId, unreadable: &mut u64) -> Option<Found> {
-    let head = source.query_row("SELECT replica, acked FROM replica", [], |row| {
-        Ok((
-            row.get::<_, Db<ReplicaId>>(0)?.0,
-            row.get::<_, Db<u64>>(1)?.0,
-        ))
+    let sql = "SELECT replica, acked, hub IS NULL FROM replica";
+    let head = source.query_row(sql, [], |row| {
+        let replica = row.get::<_, Db<ReplicaId>>(0)?.0;
+        Ok((replica, row.get::<_, Db<u64>>(1)?.0, row.get(2)?))
     });
-    let mut head = head.ok();
-    let mut own = BTreeMap::new();
+    let mut head: Option<(ReplicaId, u64, bool)> = head.ok();
+    let (mut own, mut former) = (BTreeMap::new(), vec![]);
     for id in 1..=last(source).saturating_add(BEYOND) {
         let body = source
             .query_row(
@@ -115,13 +129,23 @@ fn read(source: &Connection, account: AccountId, unreadable: &mut u64) -> Option
             continue;
         };
         // Own ones came by no feed.
-        let (replica, _) = *head.get_or_insert((commit.stamp.replica, 0));
-        if commit.stamp.replica == replica && commit.author == account && feed.is_none() {
-            let verdict = verdict(source, id);
+        if commit.author != account || feed.is_some() {
+            continue;
+        }
+        let (replica, _, is_alone) = *head.get_or_insert((commit.stamp.replica, 0, false));
+        let verdict = verdict(source, id);
+        if commit.stamp.replica == replica {
             own.insert(commit.number, Own { commit, verdict });
+        } else if is_alone {
+            former.push(Own { commit, verdict });
         }
     }
-    head.map(|(replica, acked)| (replica, acked, own))
+    head.map(|(replica, acked, _)| Found {
+        replica,
+        acked,
+        former,
+        own,
+    })
 }
 
 fn of_row(row: &Row<'_>) -> rusqlite::Result<(String, Option<i64>)> {

@@ -46,6 +46,15 @@ impl ReplicaDb {
         Ok(count)
     }
 
+    /// Puts commits into a store that is empty that were made under other ids, and that no hub has.
+    pub(crate) fn take_former(&mut self, former: &[Own]) -> Result<(), StoreError> {
+        self.fill(0, former)?;
+        self.step(|db| {
+            db.head.number = 0;
+            db.head.save(&db.base.connection)
+        })
+    }
+
     fn fill(&mut self, acked: u64, own: &[Own]) -> Result<(), StoreError> {
         self.step(|db| {
             let generation = db.head.generation;
