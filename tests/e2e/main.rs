@@ -10,6 +10,7 @@ mod accounts;
 mod backup;
 mod bad_input;
 mod cage;
+mod clocks;
 mod confined;
 mod converge;
 mod crash;
