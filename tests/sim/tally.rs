@@ -36,6 +36,7 @@ tally! {
     hub_crashes: "crashes of the hub",
     disk_failures: "disks that were full or failed to sync",
     power_cuts: "power cuts set to happen within the work of a store",
+    compacted: "feeds that let go of entries",
     snapshots: "snapshots",
     copies: "machines cloned while running",
     put_back: "machines put back from old backups",

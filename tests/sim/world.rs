@@ -111,7 +111,7 @@ impl World {
     /// One thing happens.
     pub(crate) fn step(&mut self) {
         self.steps += 1;
-        match self.rng.below(106) {
+        match self.rng.below(108) {
             0..18 => {
                 for _ in 0..=self.rng.below(4) {
                     if self.is_sharing {
@@ -134,6 +134,8 @@ impl World {
             98..100 => self.change_mode(),
             100..102 => self.jump_clock(),
             102..104 => self.log_in_or_out(),
+            104..106 => self.copy_disk(),
+            _ if !self.is_sharing => self.compact(),
             _ => self.copy_disk(),
         }
     }

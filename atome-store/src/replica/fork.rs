@@ -11,6 +11,7 @@ use atome_proto::stamp::Stamp;
 use super::ack::map_addends;
 use super::{ReplicaDb, timeline};
 use crate::error::StoreError;
+use crate::sqlite::value::Db;
 
 impl ReplicaDb {
     /// Takes note that the store was restored from a backup: it takes a new id, `fresh` at once where nothing
@@ -66,6 +67,12 @@ impl ReplicaDb {
                 commit.claimed = commit.claimed.map(of_replica);
                 map_addends(&mut commit, &restamped);
                 timeline::rewrite(connection, id, &commit, &RawCommit::encode(&commit)?)?;
+                // A snapshot that came before the fork was seen has the copy's commits of these numbers.
+                if id <= db.head.baseline {
+                    connection
+                        .prepare_cached("INSERT OR IGNORE INTO kept (id) VALUES (?)")?
+                        .execute([Db(id)])?;
+                }
                 atomes.extend(commit.changes.iter().map(|change| change.atome));
             }
             db.head.replica = replica;

@@ -66,6 +66,21 @@ impl World {
         }
     }
 
+    /// The hub lets go of the oldest entries of a feed, whoever is connected, away, or in the midst of a snapshot.
+    pub(super) fn compact(&mut self) {
+        let kept_ms = [0, 5_000, 60_000][self.rng.below(3)];
+        let before_ms = self.hub.now(self.now).wall_ms.saturating_sub(kept_ms);
+        let limit = 1 + self.rng.below(30) as u32;
+        let compacted = self.hub.db.compact(before_ms, limit).expect("compacted");
+        self.tally.compacted += u64::from(compacted);
+        self.note(
+            Who::Hub,
+            format_args!(
+                "keeps {kept_ms} ms of its feeds, at most {limit} entries go: {compacted}"
+            ),
+        );
+    }
+
     pub(super) fn crash_hub(&mut self) {
         self.note(Who::World, format_args!("the hub crashes"));
         self.tally.hub_crashes += 1;
