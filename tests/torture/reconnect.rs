@@ -46,6 +46,7 @@ fn reconnect() {
     println!("reconnect: {daemons} daemons, {WRITES} writes waiting at each");
     let mut fleet = Fleet::set(daemons);
     println!("  set up after {:.1} s", began.elapsed().as_secs_f64());
+    let counts = Counts::default();
     let mut wrong = 0;
     for (how, end) in [
         ("stopped", stop as fn(&mut Hub)),
@@ -61,14 +62,8 @@ fn reconnect() {
         let away = begins.duration_since(away).as_secs_f64();
         println!("  the hub was {how}, and away for {away:.1} s; after its start:");
         wrong += came.tell(begins) + tell_failures(&fleet.posts, &heard);
-    }
-    let counts = Counts::default();
-    for account in &fleet.accounts {
-        let posts = fleet.posts.iter().filter(|post| post.account() == account);
-        let (replicas, ledgers): (Vec<_>, Vec<_>) = posts
-            .map(|post| ((post.name.as_str(), &post.ctl), &post.ledger))
-            .unzip();
-        check::look(account, &replicas, &ledgers, &counts);
+        runtime.block_on(settle(&fleet.posts));
+        look(&fleet, &counts);
     }
     for place in fleet.places() {
         check::look_for_panics(&place, &counts);
@@ -95,6 +90,26 @@ async fn write_everywhere(posts: &[Post]) {
         }
     });
     all.buffer_unordered(AT_ONCE).collect::<()>().await;
+}
+
+/// Every write is at the hub by now; waits until each daemon has those of all others too. That also ends its
+/// back-off, as a quiet minute would: what comes next befalls daemons that are well.
+async fn settle(posts: &[Post]) {
+    let all = stream::iter(posts).map(async |post| {
+        post.client.sync_wait(None, GIVE_UP).await.must();
+    });
+    all.buffer_unordered(AT_ONCE).collect::<()>().await;
+}
+
+/// Compares all daemons of each account with each other, with the hub, and with what was acknowledged.
+fn look(fleet: &Fleet, counts: &Counts) {
+    for account in &fleet.accounts {
+        let posts = fleet.posts.iter().filter(|post| post.account() == account);
+        let (replicas, ledgers): (Vec<_>, Vec<_>) = posts
+            .map(|post| ((post.name.as_str(), &post.ctl), &post.ledger))
+            .unzip();
+        check::look(account, &replicas, &ledgers, counts);
+    }
 }
 
 /// When each daemon was first seen admitted, and first seen in sync with nothing waiting.
