@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     seed: Option<u64>,
     /// One fault alone: kill, kill-hub, stop, full-disk, read-only, clock, delay, cut, truncate or corrupt; or
     /// reconnect: many daemons with writes that wait come back to a hub that was stopped, then killed (once each, so
-    /// without --minutes and --seed; needs some 10 MB of memory for each daemon).
+    /// without --minutes and --seed; takes some 5 MB of memory and 2 MB of disk for each daemon).
     #[arg(long, value_name = "FAULT")]
     only: Option<String>,
     /// How many daemons come back in reconnect.
