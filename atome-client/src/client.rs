@@ -100,6 +100,39 @@ impl Client {
         self.within(patience, head).await
     }
 
+    /// Asks for a body that is read part by part.
+    pub(crate) async fn open(&self, call: Call) -> Result<Incoming, ClientError> {
+        let (response, sender) = self.pool.send(call.into_request()?).await?;
+        if response.status().is_success() {
+            return Ok(response.into_body());
+        }
+        Err(self.refusal(response, sender).await)
+    }
+
+    /// Sends a request whose body comes part by part, on a connection of its own, and reads the answer.
+    pub(crate) async fn send_streamed<B, T>(
+        &self,
+        request: http::Request<B>,
+    ) -> Result<T, ClientError>
+    where
+        B: hyper::body::Body<Data = Bytes, Error = std::convert::Infallible> + Send + 'static,
+        T: DeserializeOwned,
+    {
+        let response = self.pool.send_alone(request).await?;
+        let status = response.status();
+        let body = response.into_body().collect().await;
+        let body = body.map_err(|error| self.pool.broken(&error))?.to_bytes();
+        if !status.is_success() {
+            return Err(problem_of(status, &body));
+        }
+        serde_json::from_slice(&body).map_err(|error| ClientError::Protocol(error.to_string()))
+    }
+
+    /// What a failure of a connection that stood means.
+    pub(crate) fn broken(&self, error: &hyper::Error) -> ClientError {
+        self.pool.broken(error)
+    }
+
     async fn exchange(&self, call: Call) -> Result<Bytes, ClientError> {
         let patience = call.patience;
         let whole = async {

@@ -110,7 +110,23 @@ impl Pool {
         }
     }
 
-    async fn dial(&self) -> Result<Sender, ClientError> {
+    /// Sends a request on a connection of its own, and reads the head of its answer.
+    pub(crate) async fn send_alone<B>(
+        &self,
+        request: Request<B>,
+    ) -> Result<Response<Incoming>, ClientError>
+    where
+        B: hyper::body::Body<Data = Bytes, Error = std::convert::Infallible> + Send + 'static,
+    {
+        let mut sender = self.dial().await?;
+        let answered = sender.send_request(request).await;
+        answered.map_err(|error| self.broken(&error))
+    }
+
+    async fn dial<B>(&self) -> Result<SendRequest<B>, ClientError>
+    where
+        B: hyper::body::Body<Data = Bytes, Error = std::convert::Infallible> + Send + 'static,
+    {
         let stream = UnixStream::connect(&self.path)
             .await
             .map_err(|error| self.no_daemon(why_not(&self.path, error)))?;

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod atomes;
+mod backup;
 mod call;
 mod client;
 mod connection;
@@ -17,6 +18,7 @@ mod sessions;
 mod sharing;
 mod sync;
 
+pub use backup::Backup;
 pub use client::Client;
 pub use error::{ClientError, Why};
 pub use lines::Lines;

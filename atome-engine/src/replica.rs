@@ -52,6 +52,9 @@ pub struct Position {
     /// The feed number up to which every eviction is carried out, and nothing of it is in the files any more;
     /// 0 where there was none.
     pub evicted: u64,
+    /// Whether the store was restored from a backup, and takes a new replica id once all that is pending is
+    /// decided.
+    pub restored: bool,
     /// Counts what changed in the store, here or brought by sync: the cursor of watchers.
     pub change: u64,
 }

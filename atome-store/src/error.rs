@@ -46,7 +46,8 @@ impl Fault {
 
 impl Fault {
     /// What a file's error comes to.
-    pub(crate) fn from_io(error: &io::Error) -> Self {
+    #[must_use]
+    pub fn from_io(error: &io::Error) -> Self {
         use io::ErrorKind::{QuotaExceeded, StorageFull};
         let full = matches!(error.kind(), StorageFull | QuotaExceeded);
         let code = if full {

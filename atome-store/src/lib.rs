@@ -9,12 +9,14 @@
 //! Steps 6, 12 and 17 of the way of a write: only here anything is written, each in one transaction, and
 //! nothing is answered before it is durable.
 
+pub mod backup;
 mod error;
 pub mod examine;
 pub mod hub;
 pub mod machine;
 mod pool;
 pub mod replica;
+pub mod salvage;
 mod sqlite;
 mod writer;
 

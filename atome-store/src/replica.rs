@@ -27,6 +27,7 @@ mod moving;
 mod read;
 mod recompute;
 mod refused;
+mod salvaged;
 mod scrub;
 mod seed;
 mod sharing;

@@ -205,7 +205,12 @@ pub(crate) fn write_copy(from: &Path, to: &Path) -> io::Result<()> {
 /// Gives a file that is durable its name, durably.
 pub(crate) fn put_in_place(new: &Path, name: &Path) -> io::Result<()> {
     std::fs::rename(new, name)?;
-    File::open(folder_of(name))?.sync_all()
+    sync_folder_of(name)
+}
+
+/// Makes durable which files the folder of this one has.
+pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
 }
 
 /// Makes a consistent copy beside the file before it is migrated: `name.v1` of a file of schema 1.

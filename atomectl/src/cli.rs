@@ -19,7 +19,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 pub(crate) use accounts::{Account, Accounts, NewAccount, NewPassword, Removal, Resolution};
 pub(crate) use atomes::{Atomes, Create, List, Place, Proof};
 pub(crate) use daemon::{Daemon, Doctor};
-pub(crate) use data::{Data, Export, Seed, Verify};
+pub(crate) use data::{BackupFile, Data, Export, Seed, Verify};
 pub(crate) use directory::Directory;
 pub(crate) use login::{Login, Logout};
 pub(crate) use sessions::{Revoke, Sessions};

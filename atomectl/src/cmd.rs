@@ -2,6 +2,7 @@
 
 mod accounts;
 mod atomes;
+mod backup;
 mod daemon;
 mod directory;
 pub(crate) mod doctor;
@@ -30,6 +31,8 @@ pub(crate) async fn perform(context: &mut Context, command: Command) -> Result<(
         Command::Sync(command) => sync::perform(context, command).await,
         Command::Data(Data::Seed(seed)) => seed::perform(context, seed).await,
         Command::Data(Data::Verify(verify)) => verify::perform(context, verify).await,
+        Command::Data(Data::Backup(file)) => backup::back_up(context, file).await,
+        Command::Data(Data::RestoreBackup(file)) => backup::restore(context, file).await,
         Command::Data(Data::Export(export)) => export::perform(context, export).await,
     }
 }

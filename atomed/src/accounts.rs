@@ -29,6 +29,7 @@ use crate::sync::news::News;
 use crate::sync::{Handle, stopping};
 use crate::{clock, random};
 
+mod backup;
 mod create;
 mod directory;
 mod figures;
@@ -40,6 +41,7 @@ mod keeper;
 mod login;
 mod logout;
 mod password;
+pub(crate) mod quarantine;
 mod registrar;
 mod reload;
 mod removal;
@@ -176,6 +178,7 @@ impl Accounts {
             stop,
         }));
         accounts.finish_what_was_begun().await?;
+        accounts.remove_passing_files().await?;
         if config.directory == DirectoryMode::None {
             accounts.write(MachineDb::clear_directory).await?;
         }
@@ -235,20 +238,17 @@ impl Accounts {
     async fn start(&self, row: &MachineAccount) -> Result<Account, Problem> {
         let inner = &self.0;
         let id = row.entry.user_id;
-        let folder = self.folder(id);
-        private_folder(&folder).map_err(|error| {
-            let message = format!("{} cannot be made: {error}", folder.display());
-            Problem::new(Code::Internal, message)
-        })?;
-        let fresh = random::replica_id()?;
-        let path = folder.join("replica.db");
-        let durability = inner.durability;
-        // Opening may migrate, which may take its time.
-        let store =
-            tokio::task::spawn_blocking(move || ReplicaStore::open(&path, id, fresh, durability))
-                .await
-                .map_err(|_| stopping())?
-                .map_err(|error| open_problem(&error))?;
+        let place = quarantine::Place {
+            state_dir: inner.state_dir.clone(),
+            account: id,
+            durability: inner.durability,
+            fresh: random::replica_id()?,
+        };
+        // Opening may migrate, or save what is left of a damaged file, which may take its time.
+        let store = tokio::task::spawn_blocking(move || place.open())
+            .await
+            .map_err(|_| stopping())?
+            .map_err(|error| open_problem(&error))?;
         let sync = self.drive(id, &store).await?;
         let account = Account {
             id,

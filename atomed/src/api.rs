@@ -20,10 +20,12 @@ use tokio::time::timeout;
 
 use crate::accounts::Accounts;
 use crate::doctor::Doctor;
+use crate::room::Room;
 use crate::stop::Stop;
 
 mod accounts;
 mod atomes;
+mod backup;
 mod body;
 mod commits;
 mod directory;
@@ -66,6 +68,7 @@ struct Shared {
     declaration: RuntimeDeclaration,
     bodies: body::BodyBudget,
     doctor: Doctor,
+    room: Room,
     /// The TCP ports that the daemon may connect to.
     ports: Vec<u16>,
     started: Instant,
@@ -79,6 +82,7 @@ impl Api {
         accounts: Accounts,
         declaration: RuntimeDeclaration,
         doctor: Doctor,
+        room: Room,
         ports: Vec<u16>,
         stop: Stop,
     ) -> Self {
@@ -87,6 +91,7 @@ impl Api {
             declaration,
             bodies: body::BodyBudget::default(),
             doctor,
+            room,
             ports,
             started: Instant::now(),
             stop,

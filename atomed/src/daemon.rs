@@ -19,6 +19,7 @@ use crate::config::{Config, Durability, Sandbox};
 use crate::declaration::declare;
 use crate::doctor::Doctor;
 use crate::reload::Reload;
+use crate::room::Room;
 use crate::sandbox;
 use crate::secrets::private_folder;
 use crate::socket::{Listening, SocketError};
@@ -106,6 +107,7 @@ pub async fn run(
         accounts.clone(),
         declaration,
         Doctor::new(standing),
+        Room::of(&config.state_dir),
         sandbox::ports(&config),
         stop.clone(),
     );

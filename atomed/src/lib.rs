@@ -17,6 +17,7 @@ pub mod hub_client;
 pub mod proof;
 pub mod random;
 pub mod reload;
+pub mod room;
 pub mod sandbox;
 pub mod secrets;
 pub mod socket;

@@ -1,18 +1,15 @@
 //! What the kernel tells about a process: memory, processor time, how often it was woken.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::failure::{Failure, Tried};
+use crate::failure::{Failure, Tried, differs};
 
-/// What a process has taken since its start.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Taken {
-    /// Processor time, in milliseconds.
-    pub(crate) processor_ms: f64,
-    /// How often one of its threads was given a processor anew.
-    pub(crate) switches: u64,
-}
+/// What the threads of a process have taken since their start, by their ids: processor time in nanoseconds, and
+/// how often they were given a processor anew.
+pub(crate) type Taken = BTreeMap<OsString, (u64, u64)>;
 
 /// Resident memory, in KiB.
 pub(crate) fn memory_kib(pid: u32) -> Tried<u64> {
@@ -29,22 +26,37 @@ pub(crate) fn forget_peak(pid: u32) -> Tried {
     Ok(fs::write(path(pid, "clear_refs"), "5")?)
 }
 
-/// What all threads that are there have taken.
+/// What each thread that is there has taken.
 pub(crate) fn taken(pid: u32) -> Tried<Taken> {
-    let mut taken = Taken {
-        processor_ms: 0.0,
-        switches: 0,
-    };
+    let mut taken = Taken::new();
     for thread in fs::read_dir(path(pid, "task"))? {
-        let folder = thread?.path();
+        let thread = thread?;
+        let folder = thread.path();
         let text = fs::read_to_string(folder.join("schedstat"))?;
         let nanoseconds = text.split(' ').next().and_then(|word| word.parse().ok());
-        taken.processor_ms += nanoseconds.unwrap_or(0.0) / 1e6;
+        let nanoseconds =
+            nanoseconds.ok_or_else(|| Failure("no schedstat of a thread".to_owned()))?;
         let status = fs::read_to_string(folder.join("status"))?;
-        taken.switches += of_status(&status, "voluntary_ctxt_switches")?;
-        taken.switches += of_status(&status, "nonvoluntary_ctxt_switches")?;
+        let switches = of_status(&status, "voluntary_ctxt_switches")?
+            + of_status(&status, "nonvoluntary_ctxt_switches")?;
+        taken.insert(thread.file_name(), (nanoseconds, switches));
     }
     Ok(taken)
+}
+
+/// Milliseconds of processor time and wake-ups between two looks; what a thread that has ended meanwhile took
+/// is not known, and so nothing is.
+pub(crate) fn between(before: &Taken, after: &Taken) -> Tried<(f64, u64)> {
+    if before.keys().any(|thread| !after.contains_key(thread)) {
+        return differs("a thread ended while the process was watched");
+    }
+    let (mut nanoseconds, mut switches) = (0, 0);
+    for (thread, (time, times)) in after {
+        let (time_before, times_before) = before.get(thread).copied().unwrap_or_default();
+        nanoseconds += time - time_before;
+        switches += times - times_before;
+    }
+    Ok((nanoseconds as f64 / 1e6, switches))
 }
 
 fn path(pid: u32, name: &str) -> PathBuf {

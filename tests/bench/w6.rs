@@ -9,6 +9,8 @@ use crate::samples::Samples;
 use crate::stage::{Stage, pid, wait};
 
 const STARTS: usize = 5;
+/// How long it is left alone first: until threads that wait for more work have given up.
+const SETTLING: Duration = Duration::from_secs(15);
 /// How long it is watched.
 const WATCHED: Duration = Duration::from_secs(10);
 /// Processor time in that which still is none: what answering a `ping` takes, and the kernel's own work.
@@ -31,18 +33,17 @@ pub(crate) async fn run(stage: &Stage) -> Tried<Vec<Row>> {
     }
     wait(&machine).await?;
     let daemon = pid(machine.running())?;
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::time::sleep(SETTLING).await;
     let before = observe::taken(daemon)?;
     tokio::time::sleep(WATCHED).await;
     let after = observe::taken(daemon)?;
     let memory = observe::memory_kib(daemon)? as f64 / 1024.0;
-    let processor = after.processor_ms - before.processor_ms;
-    let switches = after.switches.saturating_sub(before.switches) as f64;
+    let (processor, switches) = observe::between(&before, &after)?;
     Ok(vec![
         Row::of("W6", "start until ready", "ms", &ready).bar(Bar::AtMost(50.0)),
         Row::once("W6", "memory, idle", "MiB", memory).bar(Bar::AtMost(20.0)),
         Row::once("W6", "processor in 10 s, idle", "ms", processor)
             .bar(Bar::AtMost(NO_PROCESSOR_MS)),
-        Row::once("W6", "wake-ups in 10 s, idle", "times", switches),
+        Row::once("W6", "wake-ups in 10 s, idle", "times", switches as f64),
     ])
 }

@@ -100,6 +100,52 @@ fn a_full_disk_refuses_writes_and_nothing_else() {
 }
 
 #[test]
+fn below_the_floor_everything_goes_on_but_new_writes() {
+    if let Some(why) = lacking(&["mount"]) {
+        return skipped(&why);
+    }
+    let world = World::new();
+    let hub = world.hub();
+    let (machine, disk) = machine_on_a_disk(&world, Some(&hub));
+    let (written, _) = write_on(&machine, 0, 20);
+    wait(&machine);
+    let other = world.machine_logged_in("b", &hub);
+    // One part in fifty is kept: 800 KiB of these.
+    let ballast = machine.state_dir().join("ballast");
+    std::fs::write(&ballast, vec![1; 40 << 20]).must();
+    disk.leave(600 << 10).must();
+    let refused = eventually(|| {
+        let reply = machine.ctl().ask(&["-o", "json", "create", "note"]).must();
+        (reply.code != 0).then_some(reply)
+    });
+    assert_eq!(refused.error_code().must(), "low_space");
+    assert!(
+        refused.stderr.contains("new writes need"),
+        "{}",
+        refused.stderr
+    );
+    let seed = ["seed", "-"];
+    let reply = machine
+        .ctl()
+        .ask_with(&seed, b"{\"type\":\"note\"}\n")
+        .must();
+    assert_eq!(reply.code, refused.code, "{}", reply.stderr);
+    run(&machine, &["seed", "-", "--dry-run"]);
+    // What the hub brings is taken, and read.
+    run(&other, &["set", "key:notes/7", "from=elsewhere"]);
+    wait(&other);
+    wait(&machine);
+    assert_eq!(
+        json(&machine, &["get", "key:notes/7"])["properties"]["from"],
+        "elsewhere"
+    );
+    assert_eq!(export(&machine), export(&other));
+    disk.give_back().must();
+    let (now, code) = write_on(&machine, written, 10);
+    assert_eq!((now, code), (written + 10, None));
+}
+
+#[test]
 fn what_a_full_disk_refused_is_not_there_after_a_crash() {
     if let Some(why) = lacking(&["mount"]) {
         return skipped(&why);

@@ -32,7 +32,12 @@ impl Shared {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).must();
         };
         let program = world.path("atomectl");
-        std::fs::copy(world.binaries.atomectl(), &program).must();
+        // By a program of its own: one that is started meanwhile would hold the copy open for writing, and
+        // nobody could run it.
+        let copied = Command::new("cp")
+            .args([&world.binaries.atomectl(), &program])
+            .status();
+        assert!(copied.must().success());
         reach(&program, 0o755);
         reach(&world.path(""), 0o755);
         reach(&world.path("shared"), 0o755);
@@ -108,6 +113,7 @@ fn requests(account: &str) -> Vec<Request> {
         get("sync"),
         get("sync/verify"),
         get("sync/refused"),
+        get("backup"),
         get("sessions"),
         get("directory"),
         get("directory/lookup?name=anna"),

@@ -7,8 +7,10 @@
 
 mod abuse;
 mod accounts;
+mod backup;
 mod bad_input;
 mod cage;
+mod clocks;
 mod confined;
 mod converge;
 mod crash;
@@ -27,6 +29,8 @@ mod logs;
 mod month;
 mod namespaces;
 mod offline;
+mod old_stores;
+mod quarantine;
 mod receipts;
 mod reload;
 mod repair;

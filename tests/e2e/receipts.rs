@@ -1,5 +1,9 @@
 //! Receipts: what a write has printed tells on any machine whether it has come.
 
+use std::process::Command;
+
+use atome_tests::Machine;
+
 use crate::world::{Must, NAME, PASSWORD, World, fails, json, run, wait};
 
 #[test]
@@ -104,4 +108,85 @@ fn a_reader_waits_for_what_another_account_has_written() {
         3,
         "not_found",
     );
+}
+
+/// What a wait for a receipt answers within a few seconds.
+fn answer(machine: &Machine, receipt: &str) -> i32 {
+    let wait = ["sync", "wait", "--timeout", "3s", "--receipt", receipt];
+    machine.ctl().ask(&wait).must().code
+}
+
+#[test]
+fn a_copied_disk_is_never_told_that_its_own_write_has_come_when_another_has() {
+    let world = World::new();
+    let mut hub = world.hub();
+    let mut first = world.machine_with_account("first", Some(&hub));
+    run(&first, &["create", "note", "--key", "n"]);
+    wait(&first);
+    first.stop().must();
+    let mut copy =
+        Machine::prepare(&world.binaries, &world.path("copy"), Some(&hub.remote())).must();
+    let copied = Command::new("cp")
+        .arg("-a")
+        .args([&first.state_dir(), &copy.state_dir()])
+        .status();
+    assert!(copied.must().success());
+    hub.stop().must();
+    first.start().must();
+    copy.start().must();
+    // Two commits of one number.
+    let receipts = [(&first, "a=1"), (&copy, "b=2")].map(|(machine, what)| {
+        let written = json(machine, &["set", "key:n", what, "--receipt"]);
+        written["receipt"].as_str().unwrap().to_owned()
+    });
+    hub.start().must();
+    for machine in [&first, &copy, &first] {
+        wait(machine);
+    }
+    let reader = world.machine_logged_in("reader", &hub);
+    let mut answers: Vec<i32> = receipts
+        .iter()
+        .map(|receipt| answer(&reader, receipt))
+        .collect();
+    answers.sort_unstable();
+    assert_eq!(
+        answers,
+        [0, 5],
+        "one has the number, the other was given another"
+    );
+    let here = json(&reader, &["get", "key:n"]);
+    assert_eq!(
+        (&here["properties"]["a"], &here["properties"]["b"]),
+        (&1.into(), &2.into())
+    );
+}
+
+#[test]
+fn a_hub_that_was_put_back_says_yes_only_once_it_has_the_write_again() {
+    let world = World::new();
+    let mut hub = world.hub();
+    let mut writer = world.machine_with_account("writer", Some(&hub));
+    run(&writer, &["create", "note", "--key", "n"]);
+    wait(&writer);
+    let reader = world.machine_logged_in("reader", &hub);
+    let backup = world.path("hub.backup");
+    let backup = backup.to_str().unwrap();
+    hub.admin(&["backup", backup]).must().expect_code(0).must();
+    let written = json(&writer, &["set", "key:n", "a=1", "--receipt"]);
+    let receipt = written["receipt"].as_str().unwrap();
+    for machine in [&writer, &reader] {
+        assert_eq!(answer(machine, receipt), 0);
+    }
+    writer.stop().must();
+    hub.stop().must();
+    for file in ["hub.db", "hub.db-wal", "hub.db-shm"] {
+        // What is not there need not go.
+        let _ = std::fs::remove_file(hub.state_dir().join(file));
+    }
+    hub.admin(&["restore", backup]).must().expect_code(0).must();
+    hub.start().must();
+    assert_eq!(answer(&reader, receipt), 8, "the hub does not have it");
+    writer.start().must();
+    assert_eq!(answer(&writer, receipt), 0);
+    assert_eq!(answer(&reader, receipt), 0);
 }

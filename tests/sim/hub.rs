@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use atome_engine::clock::Now;
 use atome_engine::session::{Effect, Identity, Input, Session};
 use atome_proto::account::{DirectoryEntry, Visibility};
+use atome_proto::commit::Commit;
 use atome_proto::limit::{FRAME_ENTRIES_MAX, FRAME_LEN_TARGET};
+use atome_proto::sync::v1::Entry;
 use atome_proto::{AccountId, Epoch, Problem, ReplicaId};
 use atome_sim_disk::Disk;
 use atome_store::HubError;
@@ -13,6 +15,9 @@ use atome_store::hub::{Admission, HubDb, NewAccount, NewSession};
 
 use crate::disk::{self, Trouble};
 use crate::network::ConnectionId;
+
+/// A reader that has written nothing: it is given every commit whole.
+const STRANGER: ReplicaId = ReplicaId(u64::MAX);
 
 /// One connection at the hub.
 pub(crate) struct Side {
@@ -24,11 +29,22 @@ pub(crate) struct Side {
     pub(crate) answers: VecDeque<Input>,
 }
 
+impl Side {
+    /// Whether the store has something to do for it, or its session something to hear from there.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.todo.is_empty() || !self.answers.is_empty()
+    }
+}
+
 pub(crate) struct Hub {
     pub(crate) disk: Disk,
     pub(crate) db: HubDb,
     pub(crate) sides: BTreeMap<ConnectionId, Side>,
     pub(crate) identity: Identity,
+    /// Every commit that it accepted, by account, in the order of the feed. In worlds that share there is none.
+    pub(crate) log: BTreeMap<AccountId, Vec<Commit>>,
+    /// How far its clock is off, in milliseconds.
+    pub(crate) skew_ms: i64,
     /// How much a read brings: small, so that there are many.
     pub(crate) frame_len: usize,
 }
@@ -67,6 +83,8 @@ impl Hub {
             db,
             sides: BTreeMap::new(),
             identity,
+            log: BTreeMap::new(),
+            skew_ms: 0,
             frame_len,
         }
     }
@@ -80,6 +98,44 @@ impl Hub {
             answers: VecDeque::new(),
         };
         self.sides.insert(id, side);
+    }
+
+    /// The time as the hub sees it.
+    pub(crate) fn now(&self, world: Now) -> Now {
+        Now {
+            wall_ms: world.wall_ms.saturating_add_signed(self.skew_ms),
+            ..world
+        }
+    }
+
+    /// Takes note of what the feed of an account has grown by, as the hub tells it to a stranger.
+    pub(crate) fn gather(&mut self, account: AccountId) {
+        let log = self.log.entry(account).or_default();
+        loop {
+            let after = log.len() as u64;
+            let batch = self.db.feed(account, STRANGER, after, 10_000, usize::MAX);
+            let batch = batch.expect("a batch");
+            assert_eq!(batch.from, after + 1, "gapless-feed");
+            assert_eq!(
+                batch.entries.is_empty(),
+                batch.head == after,
+                "gapless-feed"
+            );
+            if batch.entries.is_empty() {
+                return;
+            }
+            for entry in &batch.entries {
+                let Entry::Commit(raw) = entry else {
+                    panic!("a stranger has no commits of its own")
+                };
+                log.push(raw.decode().expect("what the hub keeps can be read"));
+            }
+        }
+    }
+
+    /// What an account's feed holds.
+    pub(crate) fn feed(&self, account: AccountId) -> &[Commit] {
+        self.log.get(&account).map_or(&[], Vec::as_slice)
     }
 
     /// The power goes: what was not durable is gone, and nobody is told.
@@ -107,9 +163,6 @@ impl Hub {
         let account = side.account;
         let mut grown = None;
         let answer = match effect {
-            Effect::Position { replica } => {
-                Input::Position(self.db.position(account, replica).expect("a position"))
-            }
             Effect::Admit {
                 replica,
                 first,
@@ -127,6 +180,41 @@ impl Hub {
                     Err(error) => end(&error, trouble),
                 }
             }
+            Effect::Heed { replica, claim } => {
+                // Each life differs from those before by what was claimed of them.
+                let fresh = Epoch(claim.epoch.0.wrapping_add(1 + claim.feed + claim.acked));
+                let heeded = self.db.heed(account, replica, claim, fresh, wall_ms);
+                Input::Position(heeded.expect("it is heeded").0)
+            }
+            Effect::Evicted { replica, feed } => {
+                let db = &mut self.db;
+                let noted = Trouble::during(trouble, &self.disk, || {
+                    db.evicted(account, replica, feed, wall_ms)
+                });
+                noted.map_or_else(|error| end(&error, trouble), |()| Input::Tick)
+            }
+            effect @ (Effect::Position { .. }
+            | Effect::ReadFeed { .. }
+            | Effect::ReadStates { .. }
+            | Effect::ReadChanged { .. }
+            | Effect::ReadDigest
+            | Effect::ReadBuckets(_)
+            | Effect::ReadReceipt(_)
+            | Effect::ReadGrants { .. }) => self.read(account, effect),
+            Effect::Send(_) | Effect::Close => unreachable!("the world sees to these"),
+        };
+        if let Some(side) = self.sides.get_mut(&id) {
+            side.answers.push_back(answer);
+        }
+        grown
+    }
+
+    /// Answers an effect that alters nothing.
+    fn read(&self, account: AccountId, effect: Effect) -> Input {
+        match effect {
+            Effect::Position { replica } => {
+                Input::Position(self.db.position(account, replica).expect("a position"))
+            }
             Effect::ReadFeed { replica, after } => Input::Feed(
                 self.db
                     .feed(account, replica, after, FRAME_ENTRIES_MAX, self.frame_len)
@@ -142,12 +230,6 @@ impl Hub {
                     .changed_states(account, replica, since, self.frame_len)
                     .expect("a page"),
             ),
-            Effect::Heed { replica, claim } => {
-                // Each life differs from those before by what was claimed of them.
-                let fresh = Epoch(claim.epoch.0.wrapping_add(1 + claim.feed + claim.acked));
-                let heeded = self.db.heed(account, replica, claim, fresh, wall_ms);
-                Input::Position(heeded.expect("it is heeded").0)
-            }
             Effect::ReadDigest => {
                 let (feed, buckets) = self.db.digest(account).expect("a digest");
                 Input::Digest { feed, buckets }
@@ -165,17 +247,12 @@ impl Hub {
                     .grants(account, after, self.frame_len)
                     .expect("a page"),
             ),
-            Effect::Evicted { replica, feed } => {
-                let db = &mut self.db;
-                let noted = Trouble::during(trouble, &self.disk, || {
-                    db.evicted(account, replica, feed, wall_ms)
-                });
-                noted.map_or_else(|error| end(&error, trouble), |()| Input::Tick)
-            }
-            Effect::Send(_) | Effect::Close => unreachable!("the world sees to these"),
-        };
-        side.answers.push_back(answer);
-        grown
+            Effect::Admit { .. }
+            | Effect::Heed { .. }
+            | Effect::Evicted { .. }
+            | Effect::Send(_)
+            | Effect::Close => unreachable!("these read nothing"),
+        }
     }
 
     pub(crate) fn number(&self, account: AccountId, replica: ReplicaId) -> u64 {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use atome_engine::clock::Now;
 use atome_engine::replica::{Effect, Input, Replica, StoreJob};
 use atome_proto::limit::FRAME_ENTRIES_MAX;
+use atome_proto::local::v1::Mode;
 use atome_proto::runtime::{Profile, RuntimeDeclaration, RuntimeType};
 use atome_proto::{AccountId, Problem, ReplicaId};
 use atome_sim_disk::Disk;
@@ -33,15 +34,29 @@ pub(crate) struct Machine {
     pub(crate) answers: VecDeque<Input>,
     /// How far its clock is off, in milliseconds.
     pub(crate) skew_ms: i64,
+    /// Whether there is a token for the hub, and whether the hub takes it.
+    pub(crate) has_token: bool,
+    pub(crate) is_revoked: bool,
+    /// When it syncs.
+    pub(crate) mode: Mode,
     /// Marks of the writes that it acknowledged to its people.
     pub(crate) marks: Vec<u64>,
     pub(crate) waits: BTreeMap<u64, Wait>,
     /// The ids that its replica had before, each with the last of its commits that the hub has decided.
     pub(crate) former: Vec<(ReplicaId, u64)>,
+    /// A copy of the disk, kept for a bad day.
+    pub(crate) backup: Option<Backup>,
     /// Ids for the replicas to come.
     pub(crate) fresh: u64,
     /// How much a read brings: small, so that there are many.
     pub(crate) frame_len: usize,
+}
+
+/// What a copy of a machine's disk has.
+pub(crate) struct Backup {
+    disk: Disk,
+    marks: Vec<u64>,
+    former: Vec<(ReplicaId, u64)>,
 }
 
 fn declaration() -> RuntimeDeclaration {
@@ -74,9 +89,13 @@ impl Machine {
             todo: VecDeque::new(),
             answers: VecDeque::new(),
             skew_ms,
+            has_token: true,
+            is_revoked: false,
+            mode: Mode::Live,
             marks: vec![],
             waits: BTreeMap::new(),
             former: vec![],
+            backup: None,
             fresh: replica.0 << 32,
             frame_len: if small { 1_000 } else { 100_000 },
         }
@@ -84,7 +103,11 @@ impl Machine {
 
     /// A machine from a copy of this one's disk.
     pub(crate) fn copy(&self, seed: u64, skew_ms: i64) -> Self {
-        let disk = self.disk.image(seed);
+        let Backup {
+            disk,
+            marks,
+            former,
+        } = self.saved(seed);
         let db = disk::replica(&disk, self.account, ReplicaId(seed));
         Self {
             account: self.account,
@@ -95,12 +118,60 @@ impl Machine {
             todo: VecDeque::new(),
             answers: VecDeque::new(),
             skew_ms,
-            marks: self.marks.clone(),
+            has_token: true,
+            is_revoked: false,
+            mode: Mode::Live,
+            marks,
             waits: BTreeMap::new(),
-            former: self.former.clone(),
+            former,
+            backup: None,
             fresh: seed,
             frame_len: self.frame_len,
         }
+    }
+
+    /// Whether its store has something to do, or its engine something to hear from it.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.todo.is_empty() || !self.answers.is_empty()
+    }
+
+    fn saved(&self, seed: u64) -> Backup {
+        Backup {
+            disk: self.disk.image(seed),
+            marks: self.marks.clone(),
+            former: self.former.clone(),
+        }
+    }
+
+    /// Copies the disk, for a bad day.
+    pub(crate) fn back_up(&mut self, seed: u64) {
+        self.backup = Some(self.saved(seed));
+    }
+
+    /// Puts the copy back, as someone does who copies files: the replica is the old one, with its old
+    /// numbers. Gives the marks that are not here any more; nothing happens without a copy.
+    pub(crate) fn put_back(&mut self, seed: u64, now: Now) -> Option<Vec<u64>> {
+        let Backup {
+            disk,
+            marks,
+            former,
+        } = self.backup.take()?;
+        let had = std::mem::replace(&mut self.marks, marks);
+        (self.disk, self.former) = (disk, former);
+        self.crash(seed, now);
+        Some(had)
+    }
+
+    /// Takes the account from the machine; it comes again with nothing. Gives the marks that were here.
+    pub(crate) fn start_over(&mut self, seed: u64, now: Now) -> Vec<u64> {
+        self.fresh += 1;
+        self.disk = Disk::new(seed);
+        self.former.clear();
+        self.backup = None;
+        (self.has_token, self.is_revoked) = (true, false);
+        let had = std::mem::take(&mut self.marks);
+        self.crash(seed, now);
+        had
     }
 
     fn engine(db: &ReplicaDb, seed: u64) -> Replica {
@@ -124,7 +195,7 @@ impl Machine {
         self.todo.clear();
         self.answers.clear();
         self.waits.clear();
-        self.replica.handle(Input::Credentials(true), now);
+        self.replica.handle(Input::Credentials(self.has_token), now);
     }
 
     /// Carries out one effect on the store. Where the power goes meanwhile there is no answer.

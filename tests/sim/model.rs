@@ -1,6 +1,6 @@
 //! The reference model: what commits come to, written as plainly as the definition says it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use atome_proto::AtomeId;
 use atome_proto::commit::{Commit, Key};
@@ -68,6 +68,26 @@ impl Register {
             counted.fold(from, |sum, (_, by)| sum.plus(*by)),
         ))
     }
+}
+
+/// Fails, by the name of an invariant, where values are not what is expected; says which.
+pub(crate) fn assert_same(invariant: &str, at: &str, expected: &Values, found: &Values) {
+    let shown = |value: Option<&Value>| value.map_or("none".to_owned(), |v| v.as_str().to_owned());
+    let names: BTreeSet<_> = expected.keys().chain(found.keys()).collect();
+    let differences: Vec<String> = names
+        .into_iter()
+        .map(|name| (name, expected.get(name), found.get(name)))
+        .filter(|(_, expected, found)| expected != found)
+        .map(|((atome, key), expected, found)| {
+            let (expected, found) = (shown(expected), shown(found));
+            format!("{key} of {atome} is {found}, and should be {expected}")
+        })
+        .collect();
+    assert!(
+        differences.is_empty(),
+        "{invariant}: {at}: {}",
+        differences.join("; ")
+    );
 }
 
 /// The same, read out of states.

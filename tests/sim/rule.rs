@@ -35,7 +35,7 @@ pub(crate) fn holds(world: &World) {
         grants.retain(|grant| {
             grant.grantee.id == *account
                 && is_live(&grant.terms)
-                && counts(grant, world.now.wall_ms)
+                && counts(grant, world.hub.now(world.now).wall_ms)
         });
         let mut shown = seen(world, *account);
         shown.retain(|_, state| state.owner != *account);
@@ -45,7 +45,12 @@ pub(crate) fn holds(world: &World) {
             match (&sight.live, &sight.held) {
                 (Some(cut), None) => {
                     let found = found.expect("no-starve: what is allowed is there");
-                    assert_eq!(of_state(&found), of_state(&cut.state(state)), "{atome}");
+                    let allowed = cut.state(state);
+                    assert_eq!(
+                        of_state(&found),
+                        of_state(&allowed),
+                        "no-leak, no-starve: {atome}"
+                    );
                 }
                 _ => {
                     let keys = found.iter().flat_map(|state| state.particles.keys());

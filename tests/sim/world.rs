@@ -1,11 +1,14 @@
 //! A world: who is in it, and what can happen next.
 
 mod carry;
+mod clocks;
+mod copies;
 mod faults;
+mod logins;
 mod people;
 mod sharing;
 
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
 
 use atome_engine::clock::{BUILD_TIME_MS, Now};
 use atome_engine::replica::{Effect, Input, StoreJob};
@@ -17,9 +20,10 @@ use atome_proto::{AccountId, AtomeId, ReplicaId};
 use atome_sim_disk::Disk;
 use uuid::Uuid;
 
-use crate::hub::Hub;
+use crate::hub::{Hub, Side};
 use crate::machine::Machine;
 use crate::network::{ConnectionId, Fault, Network, Way};
+use crate::record::{Record, Who};
 use crate::rng::Rng;
 use crate::tally::Tally;
 
@@ -34,19 +38,20 @@ pub(crate) struct World {
     /// Atomes that were made, by account, those that the hub will refuse left out.
     atomes: Vec<(AccountId, AtomeId)>,
     /// Marks of writes that the hub must refuse.
-    pub(crate) doomed: Vec<u64>,
+    pub(crate) doomed: BTreeSet<u64>,
+    /// Marks of all writes that a machine has acknowledged, and who wrote.
+    pub(crate) written: BTreeMap<u64, AccountId>,
+    /// Marks of writes whose only disk may be gone: they need not come back, but not twice either.
+    pub(crate) perhaps: BTreeSet<u64>,
     pub(crate) tally: Tally,
     next_mark: u64,
     next_wait: u64,
     faults: bool,
     /// Whether its accounts share with each other.
     pub(crate) is_sharing: bool,
-    trace: String,
+    pub(crate) record: Option<Record>,
     steps: u64,
 }
-
-/// Clocks: right, a little off, an hour ahead, a day behind, in 1970.
-const SKEWS_MS: [i64; 6] = [0, 0, 7_000, 3_600_000, -86_400_000, -(BUILD_TIME_MS as i64)];
 
 impl World {
     pub(crate) fn new(seed: u64, is_sharing: bool) -> Self {
@@ -59,7 +64,7 @@ impl World {
         let count = accounts_count.max(2) + rng.below(3);
         let machines = (0..count).map(|i| {
             let account = accounts[i % accounts.len()];
-            let skew_ms = SKEWS_MS[rng.below(SKEWS_MS.len())];
+            let skew_ms = clocks::some_skew_ms(&mut rng);
             let disk = Disk::new(rng.next());
             Machine::new(account, ReplicaId(i as u64 + 1), skew_ms, small, disk)
         });
@@ -77,13 +82,15 @@ impl World {
             network: Network::default(),
             accounts,
             atomes: vec![],
-            doomed: vec![],
+            doomed: BTreeSet::new(),
+            written: BTreeMap::new(),
+            perhaps: BTreeSet::new(),
             tally: Tally::default(),
             next_mark: 0,
             next_wait: 0,
             faults: true,
             is_sharing,
-            trace: String::new(),
+            record: None,
             steps: 0,
         };
         for machine in 0..count {
@@ -96,27 +103,15 @@ impl World {
         self.steps
     }
 
-    /// Writes every step so far into a file, and tells its path.
-    pub(crate) fn write_replay(&self) -> String {
-        let path = std::env::temp_dir().join(format!("atome-sim-{}.txt", self.seed));
-        match std::fs::write(&path, &self.trace) {
-            Ok(()) => path.display().to_string(),
-            Err(error) => format!("(not written: {error})"),
-        }
-    }
-
-    fn note(&mut self, what: std::fmt::Arguments<'_>) {
-        let _ = writeln!(
-            self.trace,
-            "{:>5} {:>9} {what}",
-            self.steps, self.now.mono_ms
-        );
+    /// Writes down from now on what happens.
+    pub(crate) fn record(&mut self) {
+        self.record = Some(Record::begin(self.seed));
     }
 
     /// One thing happens.
     pub(crate) fn step(&mut self) {
         self.steps += 1;
-        match self.rng.below(100) {
+        match self.rng.below(108) {
             0..18 => {
                 for _ in 0..=self.rng.below(4) {
                     if self.is_sharing {
@@ -126,18 +121,28 @@ impl World {
                     }
                 }
             }
-            18..48 => self.deliver(),
-            48..68 => self.machine_store(),
-            68..86 => self.hub_store(),
+            // Nothing is on its way: they wait for their back-off.
+            18..86 if !self.is_busy() => self.pass_time(),
+            18..48 => self.often(Self::deliver),
+            48..68 => self.often(Self::machine_store),
+            68..86 => self.often(Self::hub_store),
             86..92 => self.pass_time(),
             92..94 => self.cut(),
-            94 => match self.rng.below(10) {
-                0 if !self.is_sharing => self.copy_machine(),
-                _ => self.crash_machine(),
-            },
+            94 => self.crash_machine(),
             95 => self.crash_hub(),
             96..98 if !self.is_sharing => self.wait(),
-            _ => self.change_mode(),
+            98..100 => self.change_mode(),
+            100..102 => self.jump_clock(),
+            102..104 => self.log_in_or_out(),
+            104..106 => self.copy_disk(),
+            _ if !self.is_sharing => self.compact(),
+            _ => self.copy_disk(),
+        }
+    }
+
+    fn often(&mut self, happens: fn(&mut Self)) {
+        for _ in 0..=self.rng.below(3) {
+            happens(self);
         }
     }
 
@@ -145,6 +150,7 @@ impl World {
     pub(crate) fn settle(&mut self) {
         self.faults = false;
         for machine in 0..self.machines.len() {
+            self.log_in(machine);
             self.tell(
                 machine,
                 Input::Schedule {
@@ -174,16 +180,9 @@ impl World {
     }
 
     fn is_busy(&self) -> bool {
-        let machines = self
-            .machines
-            .iter()
-            .any(|m| !m.todo.is_empty() || !m.answers.is_empty());
-        let hub = self
-            .hub
-            .sides
-            .values()
-            .any(|s| !s.todo.is_empty() || !s.answers.is_empty());
-        machines || hub || !self.network.busy().is_empty()
+        self.machines.iter().any(Machine::is_busy)
+            || self.hub.sides.values().any(Side::is_busy)
+            || !self.network.busy().is_empty()
     }
 
     fn is_level(&self) -> bool {
@@ -207,7 +206,10 @@ impl World {
             Some(Fault::Reordered) => self.tally.reordered += 1,
             None => {}
         }
-        self.note(format_args!("connection {id} {way:?} {fault:?}"));
+        self.note(
+            Who::World,
+            format_args!("brings the next frame of connection {id} {way:?}, fault: {fault:?}"),
+        );
         let Some(frame) = frame else {
             return;
         };
@@ -217,14 +219,17 @@ impl World {
                 let frame = ClientFrame::decode(frame)
                     .expect("a frame")
                     .expect("a known one");
-                self.note(format_args!("  hub hears {frame:?}"));
+                self.note(
+                    Who::Hub,
+                    format_args!("hears on connection {id}: {frame:?}"),
+                );
                 self.tell_side(id, session::Input::Frame(frame));
             }
             Way::ToMachine => {
                 let frame = HubFrame::decode(frame)
                     .expect("a frame")
                     .expect("a known one");
-                self.note(format_args!("  machine {machine} hears {frame:?}"));
+                self.note(Who::Machine(machine), format_args!("hears {frame:?}"));
                 if let HubFrame::Ack(ack) = &frame {
                     self.count_verdicts(ack);
                 }
@@ -250,7 +255,11 @@ impl World {
 
     /// A machine's store carries something out, or its engine hears that it did.
     fn machine_store(&mut self) {
-        let machine = self.rng.below(self.machines.len());
+        let is_busy = |machine: &usize| self.machines[*machine].is_busy();
+        let busy: Vec<usize> = (0..self.machines.len()).filter(is_busy).collect();
+        let Some(machine) = self.rng.pick(&busy).copied() else {
+            return;
+        };
         if self.rng.percent(50)
             && let Some(answer) = self.machines[machine].answers.pop_front()
         {
@@ -261,9 +270,12 @@ impl World {
         let first = self.machines[machine].todo.front().cloned();
         let forks = matches!(&first, Some(Effect::Store(StoreJob::Fork { .. })));
         self.tally.forks += u64::from(forks && trouble.is_none());
-        self.note(format_args!(
-            "machine {machine} stores {first:?}, its disk: {trouble:?}"
-        ));
+        if let Some(first) = first {
+            self.note(
+                Who::Machine(machine),
+                format_args!("stores {first:?}, its disk: {trouble:?}"),
+            );
+        }
         self.machines[machine].carry_out(now, trouble);
         if self.machines[machine].disk.is_dead() {
             self.power_fails(machine);
@@ -272,8 +284,12 @@ impl World {
 
     /// The hub's store carries something out, or a session hears that it did.
     fn hub_store(&mut self) {
-        let ids: Vec<ConnectionId> = self.hub.sides.keys().copied().collect();
-        let Some(id) = self.rng.pick(&ids).copied() else {
+        let sides = self.hub.sides.iter();
+        let busy: Vec<ConnectionId> = sides
+            .filter(|(_, side)| side.is_busy())
+            .map(|(id, _)| *id)
+            .collect();
+        let Some(id) = self.rng.pick(&busy).copied() else {
             return;
         };
         if self.rng.percent(50)
@@ -286,19 +302,26 @@ impl World {
             return self.tell_side(id, answer);
         }
         let account = self.hub.sides[&id].account;
-        let wall_ms = self.now.wall_ms;
+        let wall_ms = self.hub.now(self.now).wall_ms;
         let first = self.hub.sides[&id].todo.front().cloned();
         let trouble = self.trouble();
-        self.note(format_args!(
-            "hub stores for connection {id} {first:?}, its disk: {trouble:?}"
-        ));
+        if let Some(first) = first {
+            self.note(
+                Who::Hub,
+                format_args!("stores for connection {id}: {first:?}, its disk: {trouble:?}"),
+            );
+        }
         let grown = self.hub.carry_out(id, wall_ms, trouble);
         if self.hub.disk.is_dead() {
             return self.crash_hub();
         }
+        if !self.is_sharing {
+            self.hub.gather(account);
+        }
         if self.is_sharing {
             self.tell_heads();
         } else if let Some(head) = grown {
+            let ids: Vec<ConnectionId> = self.hub.sides.keys().copied().collect();
             for other in ids {
                 if self
                     .hub
@@ -316,7 +339,7 @@ impl World {
         let ms = [1, 50, 900, 5_000, 20_000][self.rng.below(5)];
         self.now.mono_ms += ms;
         self.now.wall_ms += ms;
-        self.note(format_args!("{ms} ms pass"));
+        self.note(Who::World, format_args!("lets {ms} ms pass"));
         for machine in 0..self.machines.len() {
             self.tell(machine, Input::Tick);
         }

@@ -81,7 +81,8 @@ fn settle(account: &str, replicas: &[(&str, &Ctl)]) {
     }
 }
 
-fn look(account: &str, replicas: &[(&str, &Ctl)], ledgers: &[&Ledger], counts: &Counts) {
+/// Looks whether every replica of an account has what its writers know, once, and all have the same.
+pub(crate) fn look(account: &str, replicas: &[(&str, &Ctl)], ledgers: &[&Ledger], counts: &Counts) {
     let mut first: Option<(String, String)> = None;
     for (name, ctl) in replicas {
         let ask = |words: &[&str]| ctl.run(&[&["--account", account], words].concat()).must();
@@ -118,7 +119,7 @@ fn tell(name: &str, found: &Findings, counts: &Counts) {
 }
 
 /// A program that panics has a fault, even where everything is there in the end.
-fn look_for_panics(place: &Path, counts: &Counts) {
+pub(crate) fn look_for_panics(place: &Path, counts: &Counts) {
     for program in ["atomed", "atome-server"] {
         let log = std::fs::read_to_string(place.join(format!("{program}.log"))).unwrap_or_default();
         for line in log.lines().filter(|line| line.contains("panicked at")) {

@@ -66,6 +66,7 @@ impl Counts {
         )
     }
 
+    /// All figures, those of what was found last.
     pub(crate) fn table(&self, took: Duration) -> String {
         let rows = [
             ("daemons killed (SIGKILL)", &self.kills),
@@ -80,21 +81,24 @@ impl Counts {
             ("bits corrupted", &self.line_corruptions),
             ("writes acknowledged", &self.acknowledged),
             ("writes whose answer was cut off", &self.unanswered),
+        ];
+        let mut table = lines(&rows);
+        for (code, times) in self.refused.lock().expect("no one panics here").iter() {
+            let what = format!("writes refused: {code}");
+            let _ = writeln!(table, "{what:<34} {times:>9}");
+        }
+        table + &self.findings(took)
+    }
+
+    /// What was found, and how long it took in all.
+    pub(crate) fn findings(&self, took: Duration) -> String {
+        let mut table = lines(&[
             ("replicas checked", &self.checked),
             ("acknowledged writes lost", &self.lost),
             ("writes doubled", &self.doubled),
             ("replicas diverged", &self.diverged),
             ("other findings", &self.other),
-        ];
-        let mut table = String::from("\n");
-        for (what, counter) in rows {
-            // Writing to a `String` cannot fail.
-            let _ = writeln!(table, "{what:<34} {:>9}", of(counter));
-        }
-        for (code, times) in self.refused.lock().expect("no one panics here").iter() {
-            let what = format!("writes refused: {code}");
-            let _ = writeln!(table, "{what:<34} {times:>9}");
-        }
+        ]);
         let _ = writeln!(
             table,
             "{:<34} {:>9.1}",
@@ -103,4 +107,13 @@ impl Counts {
         );
         table
     }
+}
+
+fn lines(rows: &[(&str, &AtomicU64)]) -> String {
+    let mut lines = String::new();
+    for (what, counter) in rows {
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(lines, "{what:<34} {:>9}", of(counter));
+    }
+    lines
 }

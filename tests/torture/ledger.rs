@@ -29,7 +29,7 @@ pub(crate) enum Known {
 pub(crate) struct Ledger {
     /// Its machine and its number there.
     pub(crate) name: String,
-    pub(crate) account: &'static str,
+    pub(crate) account: String,
     writes: Mutex<Vec<Known>>,
 }
 
@@ -51,10 +51,10 @@ fn amount(n: usize) -> i64 {
 }
 
 impl Ledger {
-    pub(crate) fn new(machine: &str, account: &'static str, writer: usize) -> Self {
+    pub(crate) fn new(machine: &str, account: &str, writer: usize) -> Self {
         Self {
             name: format!("{machine}{writer}"),
-            account,
+            account: account.to_owned(),
             writes: Mutex::default(),
         }
     }

@@ -21,6 +21,7 @@ mod dice;
 mod fate;
 mod ledger;
 mod must;
+mod reconnect;
 mod settings;
 mod stage;
 mod writer;
@@ -47,7 +48,7 @@ fn torture() {
             check::everything(&mut stage, &counts, phase);
         }
     }));
-    println!("{}", counts.table(began.elapsed()));
+    println!("\n{}", counts.table(began.elapsed()));
     if played.is_err() || counts.failures() > 0 {
         let kept = stage.keep();
         println!(

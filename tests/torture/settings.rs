@@ -53,7 +53,12 @@ impl Settings {
             let named = NAMES.iter().find(|(_, name)| *name == word);
             let all: Vec<_> = NAMES.iter().map(|(_, name)| *name).collect();
             named
-                .unwrap_or_else(|| panic!("there is no '{word}'; there are {}", all.join(", ")))
+                .unwrap_or_else(|| {
+                    panic!(
+                        "there is no '{word}'; there are {}, reconnect",
+                        all.join(", ")
+                    )
+                })
                 .0
         });
         Self {

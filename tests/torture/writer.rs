@@ -28,7 +28,7 @@ pub(crate) fn write(stage: &Stage, seat: &Seat, counts: &Counts) {
 }
 
 async fn write_one(stage: &Stage, seat: &Seat, ledger: &Ledger, counts: &Counts) {
-    let client = Client::new(&seat.socket).with_account(Some(ledger.account));
+    let client = Client::new(&seat.socket).with_account(Some(&ledger.account));
     let mut n = ledger.send();
     while !stage.is_over() {
         match client.write(&ledger.write(n)).await {

@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask demo|check|tidy|fuzz|sim|torture|bench|dist`.
+//! The project's own chores: `cargo xtask demo|check|tidy|fuzz|sim|replay|torture|bench|dist`.
 //!
 //! Owns what a person or continuous integration runs on the source tree. It is no part of any
 //! program that ships.
@@ -14,6 +14,7 @@ mod check;
 mod demo;
 mod dist;
 mod fuzz;
+mod replay;
 mod sim;
 mod tidy;
 mod torture;
@@ -45,8 +46,10 @@ enum Chore {
     Dist(dist::Arguments),
     /// Fuzzes every decoder of bytes from outside, guided by coverage.
     Fuzz(fuzz::Arguments),
-    /// Runs the simulated world on more seeds than the tests do.
+    /// Runs the simulated world on more seeds than the tests do, or finds planted bugs with it.
     Sim(sim::Arguments),
+    /// Shows the record of a world that failed, step by step.
+    Replay(replay::Arguments),
     /// Measures everything beside the limits of this machine; `--help` says what there is.
     Bench(bench::Arguments),
     /// Kills, stops, starves and cuts off the real programs while they are written to; then counts.
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Chore::Sim(arguments) => sim::run(&root, &arguments),
         Chore::Bench(arguments) => bench::run(&root, &arguments),
         Chore::Torture(arguments) => torture::run(&root, &arguments),
+        Chore::Replay(arguments) => replay::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -207,7 +207,8 @@ impl Replica {
         }
         self.link.state = State::Open;
         self.link.asked = false;
-        self.link.forked = welcome.number > self.position.number;
+        // A copy is at work, or may be.
+        self.link.forked = welcome.number > self.position.number || self.position.restored;
         let can = |what| welcome.capabilities.iter().any(|can| can == what);
         self.link.tells_receipts = can(CAPABILITY_RECEIPTS);
         self.link.shows_states = can(CAPABILITY_STATES);
@@ -256,7 +257,8 @@ impl Replica {
     pub(super) fn on_error(&mut self, error: &Error, now: Now) {
         let problem = Problem::new(error.code, error.message.clone());
         match (error.code, error.details.get("number")) {
-            (Code::Fork, Some(number)) => {
+            // What comes before it keeps its number: the verdicts on it must be here first.
+            (Code::Fork, Some(number)) if self.push.has_heard(number.saturating_sub(1)) => {
                 self.jobs.push_back(StoreJob::Fork { from: *number });
             }
             (Code::AuthRequired | Code::AccountDeleted, _) => self.on_auth_refused(problem, now),

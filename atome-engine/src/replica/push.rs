@@ -49,6 +49,11 @@ impl Push {
         self.sent = self.sent.max(number);
     }
 
+    /// Whether every acknowledgement up to a number has come.
+    pub(super) fn has_heard(&self, number: u64) -> bool {
+        self.acked >= number
+    }
+
     pub(super) fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }

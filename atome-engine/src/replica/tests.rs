@@ -40,6 +40,7 @@ fn position(number: u64, acked: u64, feed: Option<u64>) -> Position {
         acked,
         refused: 0,
         evicted: 0,
+        restored: false,
         hub: Some((HUB, EPOCH)),
         cursor: feed.map(cursor),
         change: 0,
@@ -324,6 +325,22 @@ fn a_number_never_made_here_means_a_fork() {
     assert!(replica.progress().findings.contains(&Finding::Forked));
 }
 
+#[test]
+fn a_restored_store_takes_a_new_id_once_all_is_decided() {
+    for (acked, forks) in [(5, true), (4, false)] {
+        let restored = Position {
+            restored: true,
+            ..position(5, acked, Some(3))
+        };
+        let mut replica = Replica::new(&declaration(), restored, 1);
+        replica.handle(Input::Credentials(true), at(0));
+        replica.handle(Input::Connected, at(1));
+        replica.handle(welcome(3, acked), at(2));
+        let job = Effect::Store(StoreJob::Fork { from: 6 });
+        assert_eq!(effects(&mut replica).contains(&job), forks);
+    }
+}
+
 /// A replica whose hub knows a higher number; it is about to take a new id.
 fn open_forked(start: Position) -> Replica {
     let mut replica = Replica::new(&declaration(), start, 1);
@@ -337,17 +354,31 @@ fn open_forked(start: Position) -> Replica {
     replica
 }
 
-#[test]
-fn a_fork_at_push_moves_what_is_pending() {
-    let mut replica = open(position(5, 4, Some(3)), 3, 5);
-    let details = [("number".to_owned(), 5)].into();
+fn fork_at(number: u64) -> Input {
     let error = Error {
         code: Code::Fork,
         message: "fork".into(),
         retry: false,
-        details,
+        details: [("number".to_owned(), number)].into(),
     };
-    replica.handle(Input::Frame(error.into()), at(3));
+    Input::Frame(error.into())
+}
+
+#[test]
+fn a_fork_waits_for_the_verdicts_on_what_comes_before_it() {
+    let mut replica = open(position(5, 3, Some(3)), 3, 5);
+    replica.handle(fork_at(5), at(3));
+    assert_eq!(
+        effects(&mut replica),
+        [Effect::Disconnect],
+        "the acknowledgement of 4 is lost: all of it is said again"
+    );
+}
+
+#[test]
+fn a_fork_at_push_moves_what_is_pending() {
+    let mut replica = open(position(5, 4, Some(3)), 3, 5);
+    replica.handle(fork_at(5), at(3));
     assert_eq!(
         effects(&mut replica),
         [Effect::Store(StoreJob::Fork { from: 5 })]

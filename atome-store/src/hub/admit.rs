@@ -226,6 +226,10 @@ impl<'c> Admission<'c> {
     ) -> Result<Result<Stamped, Why>, HubError> {
         let came = commit.stamp;
         commit.stamp.time = admission::time(came.time, self.last, self.ledger.now_ms);
+        // What names the stamp that an earlier commit came with means that one, and would never mean this.
+        while self.restamped(commit.stamp)?.is_some() {
+            commit.stamp.time = commit.stamp.time.next();
+        }
         let mut altered = commit.stamp != came;
         if altered {
             commit.claimed.get_or_insert(came);

@@ -29,6 +29,7 @@ pub(crate) async fn conforms<S: HubStore>(mut fresh: impl FnMut() -> S) {
     commits_are_taken_in_order_and_once(&fresh()).await;
     a_refused_commit_blocks_nothing(&fresh()).await;
     a_clock_ahead_is_clamped_and_additions_follow(&fresh()).await;
+    a_stamp_that_a_clamped_commit_came_with_is_given_to_no_other(&fresh()).await;
     the_feed_is_read_in_parts(&fresh()).await;
     snapshots_bring_all_and_what_changed(&fresh()).await;
     accounts_do_not_touch(&fresh()).await;
@@ -298,6 +299,30 @@ async fn a_refused_commit_blocks_nothing(store: &impl HubStore) {
         panic!("refused")
     };
     assert_eq!(refusal.states[0].atome, atome(1), "the state to go back to");
+}
+
+/// Once a clock is set right, times come again that clamped commits came with.
+async fn a_stamp_that_a_clamped_commit_came_with_is_given_to_no_other(store: &impl HubStore) {
+    register(store, ANNA, "Anna", 1).await;
+    let ahead = NOW_MS + CLOCK_AHEAD_MAX_MS;
+    let commits = vec![
+        commit(1, stamp(ONE, ahead), made(1)),
+        commit(2, stamp(ONE, ahead + 1), set(1, "n", 10)),
+    ];
+    admit(store, ONE, 1, commits).await;
+    let again = commit(3, stamp(ONE, ahead + 1), set(1, "n", 20));
+    let later = NOW_MS + 10;
+    let admitted = store.admit(ANNA, ONE, 3, vec![again], later).await;
+    let said = admitted.unwrap().verdicts;
+    let Some(Ruling::Clamped { stamp: given }) = said.first().map(|said| &said.ruling) else {
+        panic!("clamped: {said:?}")
+    };
+    let mut add = Change::new(atome(1));
+    let (by, to) = (Number::Whole(5), *given);
+    add.add.insert(key("n"), Addend { by, to });
+    let add = vec![commit(4, stamp(ONE, ahead + 2), add)];
+    store.admit(ANNA, ONE, 4, add, later).await.unwrap();
+    assert_eq!(state(store, 1).await.value("n").unwrap().as_str(), "25");
 }
 
 async fn a_clock_ahead_is_clamped_and_additions_follow(store: &impl HubStore) {

@@ -1,14 +1,12 @@
 //! The replica store itself, synchronous, on one connection.
 
 use std::path::Path;
-use std::time::Duration;
 
 use atome_engine::clock::{Clock, Now};
 use atome_engine::replica::Position;
 use atome_proto::local::v1::SetMode;
 use atome_proto::stamp::HybridTime;
 use atome_proto::{AccountId, Epoch, HubId, ReplicaId};
-use rusqlite::backup::Backup;
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::watch;
 
@@ -66,6 +64,18 @@ impl ReplicaDb {
         Self::with(Base::new(connection), path, account, fresh)
     }
 
+    /// Opens a store that is a copy itself: where it is migrated, none is made of it.
+    pub(crate) fn open_uncopied(
+        path: &Path,
+        account: AccountId,
+        fresh: ReplicaId,
+    ) -> Result<Self, OpenError> {
+        let mut connection = Connection::open(path).map_err(|error| OpenError::of(path, error))?;
+        migrate::migrate(&mut connection, &REPLICA).map_err(|fault| OpenError::of(path, fault))?;
+        Self::overwrite_deleted(&connection).map_err(|fault| OpenError::of(path, fault))?;
+        Self::with(Base::new(connection), path, account, fresh)
+    }
+
     /// Whose store a file is; `None` where there is none yet. Nothing is written, and what a crash left
     /// in the WAL counts.
     ///
@@ -98,31 +108,6 @@ impl ReplicaDb {
     pub fn open_in_memory(account: AccountId, fresh: ReplicaId) -> Result<Self, OpenError> {
         let base = Base::new(sqlite::open_in_memory(&REPLICA)?);
         Self::with(base, Path::new(":memory:"), account, fresh)
-    }
-
-    /// A copy of the store in memory, as of a disk image: for tests and simulations.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`].
-    pub fn copy_in_memory(&self) -> Result<Self, OpenError> {
-        let copy = || -> Result<Connection, rusqlite::Error> {
-            let mut to = Connection::open_in_memory()?;
-            Backup::new(&self.base.connection, &mut to)?.run_to_completion(
-                1_000,
-                Duration::ZERO,
-                None,
-            )?;
-            Ok(to)
-        };
-        let path = Path::new(":memory:");
-        let copied = copy().map_err(|error| OpenError::of(path, Fault::from(error)))?;
-        Self::with(
-            Base::new(copied),
-            path,
-            self.head.account,
-            self.head.replica,
-        )
     }
 
     fn with(

@@ -11,8 +11,26 @@ use atome_proto::stamp::Stamp;
 use super::ack::map_addends;
 use super::{ReplicaDb, timeline};
 use crate::error::StoreError;
+use crate::sqlite::value::Db;
 
 impl ReplicaDb {
+    /// Takes note that the store was restored from a backup: it takes a new id, `fresh` at once where nothing
+    /// is pending; else once the hub has decided that, for only the hub knows what it has of it already.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fault`].
+    pub fn restored(&mut self, fresh: ReplicaId) -> Result<Position, StoreError> {
+        if self.head.number == self.head.acked {
+            return self.fork(self.head.number + 1, fresh);
+        }
+        self.step(|db| {
+            db.head.restored = true;
+            db.head.save(&db.base.connection)?;
+            db.position()
+        })
+    }
+
     /// Takes another id. Pending commits from number `from` on become its 1, 2, 3…; older ones stay
     /// under the old id, which the hub has them by.
     ///
@@ -49,11 +67,18 @@ impl ReplicaDb {
                 commit.claimed = commit.claimed.map(of_replica);
                 map_addends(&mut commit, &restamped);
                 timeline::rewrite(connection, id, &commit, &RawCommit::encode(&commit)?)?;
+                // A snapshot that came before the fork was seen has the copy's commits of these numbers.
+                if id <= db.head.baseline {
+                    connection
+                        .prepare_cached("INSERT OR IGNORE INTO kept (id) VALUES (?)")?
+                        .execute([Db(id)])?;
+                }
                 atomes.extend(commit.changes.iter().map(|change| change.atome));
             }
             db.head.replica = replica;
             db.head.number = number;
             (db.head.acked, db.head.mine) = (0, 0);
+            db.head.restored = false;
             db.renew(&atomes)?;
             db.head.save(&db.base.connection)?;
             db.position()

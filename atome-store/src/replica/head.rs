@@ -38,6 +38,8 @@ pub(crate) struct Head {
     /// The last own commit that came by in the feed, or in a snapshot. What the feed says of earlier moments
     /// has been applied then.
     pub(super) mine: u64,
+    /// Whether it was restored from a backup, and is still under the id of the original.
+    pub(super) restored: bool,
     /// Whether another account ever let this one see something.
     pub(super) is_reader: bool,
     /// Counts the transactions of this process.
@@ -71,7 +73,7 @@ impl Head {
              acked, (SELECT count(*) FROM verdicts WHERE refused AND listed), \
              max(change, coalesce((SELECT max(id) FROM commits), 0)), \
              seen, hub, epoch, feed, gen, baseline, evicting, evicted, traces, mine, \
-             EXISTS (SELECT 1 FROM grants g WHERE g.grantee = replica.account AND NOT g.staged) \
+             restored, EXISTS (SELECT 1 FROM grants g WHERE g.grantee = replica.account AND NOT g.staged) \
              FROM replica",
         )?;
         Ok(statement.query_row([], |row| {
@@ -94,7 +96,8 @@ impl Head {
                 evicted: count(13)?,
                 traces: row.get(14)?,
                 mine: count(15)?,
-                is_reader: row.get(16)?,
+                restored: row.get(16)?,
+                is_reader: row.get(17)?,
                 revision: 0,
             })
         })?)
@@ -106,7 +109,7 @@ impl Head {
             .prepare_cached(
                 "UPDATE replica SET account = ?, replica = ?, number = ?, acked = ?, change = ?, seen = ?, \
                  hub = ?, epoch = ?, feed = ?, gen = ?, baseline = ?, evicting = ?, evicted = ?, traces = ?, \
-                 mine = ?",
+                 mine = ?, restored = ?",
             )?
             .execute(params![
                 Db(self.account),
@@ -124,6 +127,7 @@ impl Head {
                 Db(self.evicted),
                 self.traces,
                 Db(self.mine),
+                self.restored,
             ])?;
         Ok(())
     }
@@ -160,6 +164,7 @@ impl Head {
                 .zip(self.feed)
                 .map(|((hub, epoch), feed)| Cursor { hub, epoch, feed }),
             evicted: self.evicted,
+            restored: self.restored,
             change: self.change,
         }
     }

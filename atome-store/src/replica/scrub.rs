@@ -2,8 +2,10 @@
 //!
 //! The database overwrites what it deletes (`secure_delete`); the WAL still has the pages from before, until
 //! it is checkpointed and cut to nothing. What is to be done stands in the store (`traces`), so that a crash
-//! or a reader that is in the way only delays it.
+//! or a reader that is in the way only delays it. Copies made before a migration hold it too: they go.
 
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use atome_engine::replica::Position;
@@ -11,7 +13,8 @@ use rusqlite::Connection;
 
 use super::ReplicaDb;
 use crate::error::{Fault, StoreError};
-use crate::sqlite::BUSY_TIMEOUT;
+use crate::sqlite::migrate::REPLICA;
+use crate::sqlite::{self, BUSY_TIMEOUT};
 
 /// How long to wait for readers that are in the way. They are short; whoever is not comes to an end before
 /// the next attempt.
@@ -38,6 +41,9 @@ impl ReplicaDb {
         if !is_due || !connection.is_autocommit() || (self.head.traces && !cut_wal(connection)?) {
             return self.position();
         }
+        if self.head.traces {
+            remove_copies(connection)?;
+        }
         self.step(|db| {
             db.head.traces = false;
             db.head.evicted = db.head.evicting;
@@ -55,4 +61,37 @@ fn cut_wal(connection: &Connection) -> Result<bool, Fault> {
     });
     connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(!cut?)
+}
+
+/// Removes the copies made before a migration, and what is left of one that was never finished.
+fn remove_copies(connection: &Connection) -> Result<(), Fault> {
+    let Some(path) = connection.path().filter(|path| !path.is_empty()) else {
+        return Ok(());
+    };
+    let mut removed = false;
+    for version in 1..REPLICA.known() {
+        for copy in [
+            format!("{path}.v{version}"),
+            format!("{path}.v{version}.new"),
+        ] {
+            removed |= remove(Path::new(&copy)).map_err(|error| failed(&copy, &error))?;
+        }
+    }
+    if removed {
+        sqlite::sync_folder_of(Path::new(path)).map_err(|error| failed(path, &error))?;
+    }
+    Ok(())
+}
+
+/// Removes a file; whether there was one.
+fn remove(path: &Path) -> io::Result<bool> {
+    match std::fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn failed(path: &str, error: &io::Error) -> Fault {
+    Fault::Defect(format!("cannot remove the old copy {path}: {error}"))
 }

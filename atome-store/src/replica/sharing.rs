@@ -6,7 +6,7 @@
 mod desk;
 pub(super) mod kept;
 mod line;
-mod pending;
+pub(super) mod pending;
 pub(super) mod preview;
 
 use std::collections::BTreeSet;

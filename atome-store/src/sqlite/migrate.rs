@@ -26,6 +26,7 @@ pub(crate) const REPLICA: Kind = Kind {
     migrations: &[
         include_str!("../../migrations/replica/0001_initial.sql"),
         include_str!("../../migrations/replica/0002_sharing.sql"),
+        include_str!("../../migrations/replica/0003_restored.sql"),
     ],
 };
 /// The machine's accounts.
@@ -122,7 +123,10 @@ mod tests {
 
     /// The hash of every migration that was ever released. Add a line for a new one; never change one.
     const FROZEN: &[(&Kind, &[&str])] = &[
-        (&REPLICA, &["c1971e07f4eee3dc", "4cd90d044b0266d9"]),
+        (
+            &REPLICA,
+            &["c1971e07f4eee3dc", "4cd90d044b0266d9", "0cdaaaf53e0e187d"],
+        ),
         (&MACHINE, &["1e308b0bae4c28c4", "b39be4152497e73d"]),
         (
             &HUB,

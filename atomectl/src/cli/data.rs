@@ -33,6 +33,29 @@ pub(crate) enum Data {
         after_help = "Example:\n  atomectl export > all.jsonl\n  atomectl export --type place.city --where 'population>1000000' | zstd > big.jsonl.zst"
     )]
     Export(Export),
+    /// Write the whole account, as it is now, to a file that 'restore-backup' reads
+    ///
+    /// The daemon goes on meanwhile. The file holds everything: values, their past, what waits for the hub; of
+    /// an account that no hub knows also the hash of its password. Only you may read it (mode 0600). A file that
+    /// is there already is not overwritten.
+    #[command(after_help = "Example:\n  atomectl backup anna-2026-11-26.atome")]
+    Backup(BackupFile),
+    /// Bring an account back from a file that 'backup' has written
+    ///
+    /// For a machine that lost its data: do this before 'login'. The account is on this machine again, and what
+    /// was pending in the backup is sent to the hub as far as the hub does not have it. An account that has data
+    /// here is left as it is. Where a hub knows the account, log in afterwards.
+    #[command(
+        after_help = "Example:\n  atomectl restore-backup anna-2026-11-26.atome\n  atomectl login anna"
+    )]
+    RestoreBackup(BackupFile),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupFile {
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
 }
 
 #[derive(Debug, Args)]

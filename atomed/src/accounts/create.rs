@@ -61,17 +61,7 @@ impl Accounts {
     pub(super) async fn add(&self, row: &MachineAccount) -> Result<Account, Problem> {
         let _making = self.0.making.lock().await;
         let id = row.entry.user_id;
-        let new = row.clone();
-        match self
-            .0
-            .machine
-            .write(move |db| db.create_account(&new))
-            .await
-        {
-            Ok(()) => {}
-            Err(StoreError::AccountExists) => return Err(taken(&row.entry.username)),
-            Err(error) => return Err(problem(&error)),
-        }
+        self.add_row(row).await?;
         match self.start(row).await {
             Ok(account) => Ok(account),
             Err(why) => {
@@ -80,6 +70,21 @@ impl Accounts {
                 }
                 Err(why)
             }
+        }
+    }
+
+    /// Adds an account to the machine, without its store.
+    pub(super) async fn add_row(&self, row: &MachineAccount) -> Result<(), Problem> {
+        let new = row.clone();
+        match self
+            .0
+            .machine
+            .write(move |db| db.create_account(&new))
+            .await
+        {
+            Ok(()) => Ok(()),
+            Err(StoreError::AccountExists) => Err(taken(&row.entry.username)),
+            Err(error) => Err(problem(&error)),
         }
     }
 

@@ -20,6 +20,7 @@ use crate::{clock, random};
 pub(super) async fn write(mut asked: Asked<'_>) -> Handled {
     let account = asked.account().await?;
     asked.query.done()?;
+    asked.shared.room.for_writes()?;
     let write: Write = asked.shared.bodies.json(asked.body).await?;
     if write.operations.is_empty() {
         return Err(bad("the request holds no operation"));

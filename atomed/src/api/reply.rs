@@ -13,6 +13,8 @@ use hyper::body::Frame;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+use super::backup::read_part;
+
 /// What every reply carries.
 pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
 /// What a handler gives.
@@ -22,6 +24,8 @@ pub(super) type Handled = Result<Response<Body>, Problem>;
 const CHUNKS_MAX: usize = 4;
 /// A chunk is sent once it is about so long.
 const CHUNK_LEN: usize = 32 << 10;
+/// Bytes of a file that are read at once.
+const PART_LEN: usize = 256 << 10;
 
 fn response(status: StatusCode, kind: &'static str, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
@@ -109,6 +113,35 @@ where
     let frames = futures_util::StreamExt::map(frames, |chunk| Ok(Frame::data(chunk)));
     let body = StreamBody::new(frames).boxed_unsync();
     Ok(response(StatusCode::OK, "application/x-ndjson", body))
+}
+
+/// A file of so many bytes, from where it stands. Where it cannot be read to its end the reply breaks off, which
+/// the asker sees by the length.
+pub(super) fn file(file: std::fs::File, len: u64) -> Response<Body> {
+    let (parts, mut ready) = mpsc::channel(CHUNKS_MAX);
+    tokio::task::spawn_blocking(move || {
+        loop {
+            match read_part(&file, PART_LEN) {
+                Ok(part) if part.is_empty() => return,
+                Ok(part) => {
+                    if parts.blocking_send(Bytes::from(part)).is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a file was not read to its end");
+                    return;
+                }
+            }
+        }
+    });
+    let frames = stream::poll_fn(move |cx| ready.poll_recv(cx));
+    let frames = futures_util::StreamExt::map(frames, |part| Ok(Frame::data(part)));
+    let body = StreamBody::new(frames).boxed_unsync();
+    let mut response = response(StatusCode::OK, "application/vnd.sqlite3", body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(len));
+    response
 }
 
 /// Why a reply of JSON lines ends before its time.

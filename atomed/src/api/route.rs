@@ -10,8 +10,8 @@ use crate::accounts::{Account, Selected};
 use super::query::Query;
 use super::reply::{self, Body, Handled};
 use super::{
-    Peer, Shared, accounts, atomes, commits, directory, list, metrics, seed, sharing, status, sync,
-    tree, watch,
+    Peer, Shared, accounts, atomes, backup, commits, directory, list, metrics, seed, sharing,
+    status, sync, tree, watch,
 };
 
 /// A request as handlers take it.
@@ -109,12 +109,7 @@ async fn dispatch(method: &Method, segments: &[&str], asked: Asked<'_>) -> Handl
             (_, [] | [_]) => Err(no_method(method)),
             _ => Err(no_route(segments)),
         },
-        ["directory", rest @ ..] => match (method.as_str(), rest) {
-            ("GET", []) => directory::list(asked).await,
-            ("GET", ["lookup"]) => directory::lookup(asked).await,
-            (_, [] | ["lookup"]) => Err(no_method(method)),
-            _ => Err(no_route(segments)),
-        },
+        ["directory", rest @ ..] => directory_routes(method, rest, asked).await,
         [one] => match (method.as_str(), *one) {
             ("GET", "version") => status::version(asked),
             ("GET", "runtime") => status::runtime(asked),
@@ -135,15 +130,26 @@ async fn dispatch(method: &Method, segments: &[&str], asked: Asked<'_>) -> Handl
             ("GET", "grants") => sharing::grants(asked).await,
             ("GET", "policies") => sharing::policies(asked).await,
             ("GET", "why") => sharing::why(asked).await,
+            ("GET", "backup") => backup::back_up(asked).await,
+            ("POST", "restore-backup") => backup::restore(asked).await,
             (
                 _,
                 "version" | "runtime" | "status" | "doctor" | "facts" | "prove-direction"
                 | "metrics" | "whoami" | "login" | "logout" | "commits" | "tree" | "watch" | "seed"
-                | "verify" | "acts" | "grants" | "policies" | "why",
+                | "verify" | "acts" | "grants" | "policies" | "why" | "backup" | "restore-backup",
             ) => Err(no_method(method)),
             _ => Err(no_route(segments)),
         },
         _ => Err(no_route(segments)),
+    }
+}
+
+async fn directory_routes(method: &Method, rest: &[&str], asked: Asked<'_>) -> Handled {
+    match (method.as_str(), rest) {
+        ("GET", []) => directory::list(asked).await,
+        ("GET", ["lookup"]) => directory::lookup(asked).await,
+        (_, [] | ["lookup"]) => Err(no_method(method)),
+        _ => Err(no_route(&[&["directory"], rest].concat())),
     }
 }
 

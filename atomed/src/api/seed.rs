@@ -19,6 +19,9 @@ pub(super) async fn seed(mut asked: Asked<'_>) -> Handled {
     let account = asked.account().await?;
     let dry_run = asked.query.flag("dry_run")?;
     asked.query.done()?;
+    if !dry_run {
+        asked.shared.room.for_writes()?;
+    }
     let held = asked.shared.bodies.read(asked.body).await?;
     let records = parse(&held.bytes)?;
     if records.is_empty() {

@@ -20,6 +20,7 @@ const PREFIX_LEN_MIN: usize = 4;
 pub(super) async fn act(mut asked: Asked<'_>) -> Handled {
     let named = asked.query.text("account")?;
     asked.query.done()?;
+    asked.shared.room.for_writes()?;
     let accounts = &asked.shared.accounts;
     let account = accounts.select(asked.peer, named.as_deref()).await?.account;
     let act: DoAct = asked.shared.bodies.json(asked.body).await?;

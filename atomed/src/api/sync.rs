@@ -112,6 +112,7 @@ pub(super) async fn refused(mut asked: Asked<'_>) -> Handled {
 pub(super) async fn retry(mut asked: Asked<'_>, number: &str) -> Handled {
     let account = asked.account().await?;
     asked.query.done()?;
+    asked.shared.room.for_writes()?;
     let retried = account
         .store
         .retry_refused(parse(number)?, clock::now())

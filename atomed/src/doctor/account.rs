@@ -10,6 +10,7 @@ use atome_proto::time::to_rfc3339;
 use atome_store::examine::{Soundness, check};
 use atome_store::machine::MachineAccount;
 
+use crate::accounts::quarantine::{kept_aside, suspect};
 use crate::accounts::{Account, Accounts};
 use crate::clock::wall_ms;
 use crate::store_problem::problem;
@@ -27,8 +28,18 @@ pub(super) async fn examine(
     let (status, mut found) = accounts.status_of(row).await;
     // The clock is the machine's, and is looked at as such.
     found.retain(|finding| finding.code != FindingCode::ClockAhead);
+    let aside = kept_aside(&accounts.config().state_dir, id);
+    let aside = aside.into_iter();
+    found.extend(aside.map(|told| Finding::new(FindingCode::StoreQuarantined).message(told)));
     if let Some(account) = accounts.open_account(id) {
-        found.push(store(&accounts.store_file(id), limit).await);
+        let file = accounts.store_file(id);
+        let sound = store(&file, limit).await;
+        if sound.code == FindingCode::StoreDamaged
+            && let Err(error) = suspect(&file)
+        {
+            tracing::warn!(account = %id, %error, "the next start does not know of the damage");
+        }
+        found.push(sound);
         let is_silent = |one: &Finding| one.code == FindingCode::StoreUnusable;
         if !found.iter().any(is_silent) {
             let told = waiting(&account, &status).await;
@@ -153,6 +164,7 @@ mod tests {
             acked: 0,
             refused: 0,
             evicted: 0,
+            restored: false,
             hub: None,
             cursor: None,
             change: 0,

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::machine::{Answer, Machine};
 
 /// Method, path, and what is right there; requests of one path follow one another.
+#[expect(clippy::too_many_lines, reason = "one table, a request a row")]
 fn requests() -> Vec<(&'static str, &'static str, Value)> {
     [of_data(), of_accounts()].concat()
 }

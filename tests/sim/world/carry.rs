@@ -3,9 +3,11 @@
 use atome_engine::replica::{Effect, Input};
 use atome_engine::session;
 use atome_proto::sync::Encoding;
+use atome_proto::{Code, Problem};
 
 use super::World;
 use crate::network::{ConnectionId, Way};
+use crate::record::Who;
 
 impl World {
     /// Gives an input to a machine's engine, and sees to what follows.
@@ -17,12 +19,19 @@ impl World {
 
     pub(super) fn carry_on(&mut self, machine: usize) {
         while let Some(effect) = self.machines[machine].replica.poll_effect() {
+            self.note(Who::Machine(machine), format_args!("decides {effect:?}"));
             match effect {
+                Effect::Connect if self.machines[machine].is_revoked => {
+                    let problem = Problem::new(Code::AuthRequired, "the session is over");
+                    let now = self.machines[machine].now(self.now);
+                    let replica = &mut self.machines[machine].replica;
+                    replica.handle(Input::AuthRefused(problem), now);
+                }
                 Effect::Connect => {
                     let id = self.network.open(machine);
                     self.machines[machine].connection = Some(id);
                     let account = self.machines[machine].account;
-                    self.hub.accept(id, account, self.now);
+                    self.hub.accept(id, account, self.hub.now(self.now));
                     let now = self.machines[machine].now(self.now);
                     self.machines[machine].replica.handle(Input::Connected, now);
                 }
@@ -42,7 +51,6 @@ impl World {
                     }
                 }
                 Effect::Waited { token, .. } => {
-                    self.note(format_args!("machine {machine} has waited {token}"));
                     self.tally.waits += 1;
                     crate::check::waited(self, machine, token);
                 }
@@ -56,13 +64,18 @@ impl World {
 
     /// Gives an input to a session of the hub, and sees to what follows.
     pub(super) fn tell_side(&mut self, id: ConnectionId, input: session::Input) {
+        let now = self.hub.now(self.now);
         let Some(side) = self.hub.sides.get_mut(&id) else {
             return;
         };
-        side.session.handle(input, self.now);
+        side.session.handle(input, now);
         let effects: Vec<session::Effect> =
             std::iter::from_fn(|| side.session.poll_effect()).collect();
         for effect in effects {
+            self.note(
+                Who::Hub,
+                format_args!("decides on connection {id}: {effect:?}"),
+            );
             match effect {
                 session::Effect::Send(frame) => {
                     let encoding = [Encoding::Text, Encoding::Zstd][self.rng.below(2)];

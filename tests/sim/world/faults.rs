@@ -6,6 +6,7 @@ use atome_proto::{Code, Problem};
 use super::World;
 use crate::disk::Trouble;
 use crate::network::ConnectionId;
+use crate::record::Who;
 
 impl World {
     /// A connection breaks; either end may or may not notice.
@@ -14,7 +15,7 @@ impl World {
         let Some(id) = self.rng.pick(&ids).copied() else {
             return;
         };
-        self.note(format_args!("connection {id} is cut"));
+        self.note(Who::World, format_args!("connection {id} is cut"));
         self.tally.cuts += 1;
         let machine = self.network.connections[&id].machine;
         self.network.close(id);
@@ -26,24 +27,6 @@ impl World {
             let problem = Problem::new(Code::HubUnreachable, "cut");
             self.tell(machine, Input::Closed(Some(problem)));
         }
-    }
-
-    /// Someone starts a copy of a machine's disk as a machine of its own; once in a world, for what two
-    /// copies both hold as pending may still be doubled (`docs/testing.md`).
-    pub(super) fn copy_machine(&mut self) {
-        if self.tally.copies > 0 {
-            return;
-        }
-        let machine = self.rng.below(self.machines.len());
-        self.note(format_args!(
-            "machine {machine} is copied to {}",
-            self.machines.len()
-        ));
-        self.tally.copies += 1;
-        let seed = self.rng.next();
-        let copy = self.machines[machine].copy(seed, 0);
-        self.machines.push(copy);
-        self.tell(self.machines.len() - 1, Input::Credentials(true));
     }
 
     /// What befalls a disk during the next piece of work, if anything.
@@ -64,24 +47,49 @@ impl World {
 
     /// The power of a machine goes and comes back.
     pub(super) fn power_fails(&mut self, machine: usize) {
-        self.note(format_args!("machine {machine} crashes"));
+        self.note(Who::Machine(machine), format_args!("crashes"));
         self.tally.machine_crashes += 1;
-        if let Some(id) = self.machines[machine].connection {
-            self.network.close(id);
-            if self.rng.percent(50) {
-                self.hub.sides.remove(&id);
-            }
-        }
+        self.power_off(machine);
         let seed = self.rng.next();
         let now = self.machines[machine].now(self.now);
         self.machines[machine].crash(seed, now);
         self.carry_on(machine);
     }
 
+    /// Ends a machine's connection; the hub may or may not notice.
+    pub(super) fn power_off(&mut self, machine: usize) {
+        if let Some(id) = self.machines[machine].connection {
+            self.network.close(id);
+            if self.rng.percent(50) {
+                self.hub.sides.remove(&id);
+            }
+        }
+    }
+
+    /// The hub lets go of the oldest entries of a feed, whoever is connected, away, or in the midst of a snapshot.
+    pub(super) fn compact(&mut self) {
+        let kept_ms = [0, 5_000, 60_000][self.rng.below(3)];
+        let before_ms = self.hub.now(self.now).wall_ms.saturating_sub(kept_ms);
+        let limit = 1 + self.rng.below(30) as u32;
+        let compacted = self.hub.db.compact(before_ms, limit).expect("compacted");
+        self.tally.compacted += u64::from(compacted);
+        self.note(
+            Who::Hub,
+            format_args!(
+                "keeps {kept_ms} ms of its feeds, at most {limit} entries go: {compacted}"
+            ),
+        );
+    }
+
     pub(super) fn crash_hub(&mut self) {
-        self.note(format_args!("the hub crashes"));
+        self.note(Who::World, format_args!("the hub crashes"));
         self.tally.hub_crashes += 1;
         self.hub.crash();
+        if !self.is_sharing {
+            for account in self.accounts.clone() {
+                self.hub.gather(account);
+            }
+        }
         let ids: Vec<ConnectionId> = self.network.connections.keys().copied().collect();
         for id in ids {
             let machine = self.network.connections[&id].machine;

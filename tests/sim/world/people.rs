@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{World, key};
 use crate::machine::Wait;
+use crate::record::Who;
 
 /// Whose commits no hub takes from any machine.
 const STRANGER: AccountId = AccountId(Uuid::from_u128(99));
@@ -40,18 +41,20 @@ impl World {
             .insert(key("mark"), Value::from_number(Number::Whole(mark as i64)));
         let atome = draft.atome;
         let now = self.machines[machine].now(self.now);
-        self.note(format_args!(
-            "machine {machine} writes {mark}: {atome} {draft:?}"
-        ));
+        self.note(
+            Who::Machine(machine),
+            format_args!("writes {mark}: {atome} {draft:?}"),
+        );
         let created = draft.create.is_some() && !doomed;
         self.machines[machine]
             .db
             .write(author, vec![draft], now)
             .expect("a write is taken");
         self.machines[machine].marks.push(mark);
+        self.written.insert(mark, account);
         self.tally.writes += 1;
         if doomed {
-            self.doomed.push(mark);
+            self.doomed.insert(mark);
         } else if created {
             self.atomes.push((account, atome));
         }
@@ -131,7 +134,7 @@ impl World {
             marks: self.machines[machine].marks.len(),
             head: self.hub.head(self.machines[machine].account),
         };
-        self.note(format_args!("machine {machine} waits {token}"));
+        self.note(Who::Machine(machine), format_args!("waits {token}"));
         self.machines[machine].waits.insert(token, wait);
         self.tell(
             machine,
@@ -158,9 +161,11 @@ impl World {
             window_min: None,
         };
         let paused = self.rng.percent(10);
-        self.note(format_args!(
-            "machine {machine} goes {mode:?}, paused: {paused}"
-        ));
+        self.machines[machine].mode = mode;
+        self.note(
+            Who::Machine(machine),
+            format_args!("goes {mode:?}, paused: {paused}"),
+        );
         self.tell(machine, Input::Schedule { schedule, paused });
         if self.rng.percent(50) {
             self.tell(machine, Input::SyncNow);

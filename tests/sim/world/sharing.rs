@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{World, key};
 use crate::network::ConnectionId;
+use crate::record::Who;
 
 impl World {
     /// One of these things happens.
@@ -26,13 +27,13 @@ impl World {
             let Some(act) = self.some_act(machine) else {
                 return;
             };
-            self.note(format_args!("machine {machine} acts {act:?}"));
+            self.note(Who::Machine(machine), format_args!("acts {act:?}"));
             let acted = self.machines[machine].db.act(account, vec![act], now);
             self.tally.acts += u64::from(acted.is_ok());
             acted.is_ok()
         } else {
             let draft = self.shared_draft(machine);
-            self.note(format_args!("machine {machine} writes {draft:?}"));
+            self.note(Who::Machine(machine), format_args!("writes {draft:?}"));
             let written = self.machines[machine].db.write(account, vec![draft], now);
             self.tally.writes += u64::from(written.is_ok());
             written.is_ok()
@@ -172,13 +173,13 @@ impl World {
         } else if self.rng.percent(30) {
             only.insert(key("a"));
         }
-        let soon = self.now.wall_ms + 1_000 * (1 + self.rng.below(60) as u64);
-        let until_ms = self.rng.percent(20).then_some(soon);
+        let soon = self.hub.now(self.now).wall_ms + 1_000 * (1 + self.rng.below(600) as u64);
+        let until_ms = self.rng.percent(20).then_some(soon + 30_000);
         Terms {
             can,
             only,
             mode,
-            from_ms: None,
+            from_ms: self.rng.percent(40).then_some(soon),
             until_ms,
             message: None,
         }
@@ -186,7 +187,8 @@ impl World {
 
     /// What time has brought to grants, and every feed that has grown by whatever was done.
     pub(super) fn tell_heads(&mut self) {
-        self.hub.db.settle(self.now.wall_ms).expect("settled");
+        let wall_ms = self.hub.now(self.now).wall_ms;
+        self.hub.db.settle(wall_ms).expect("settled");
         let ids: Vec<ConnectionId> = self.hub.sides.keys().copied().collect();
         for id in ids {
             let Some(account) = self.hub.sides.get(&id).map(|side| side.account) else {

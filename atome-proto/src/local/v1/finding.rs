@@ -111,14 +111,16 @@ findings! {
     StoreUnusable = "store-unusable", Error, "The store does not open, or does not answer.",
         "do what the message says, then start the daemon again; the store was left untouched";
     StoreDamaged = "store-damaged", Error, "The store is damaged.",
-        "stop the daemon, copy the state directory away as it is, and check the disk ('dmesg', 'smartctl -a'); what the hub has comes back by a login on a fresh state directory";
+        "check the disk ('dmesg', 'smartctl -a'), then start the daemon again: it moves the damaged file aside and saves from it what it can; what the hub has comes back from there";
+    StoreQuarantined = "store-quarantined", Warning, "A damaged store of the account was moved aside, and is kept.",
+        "see with 'atomectl sync wait' and 'sync verify' that all is there; then look at the disk ('dmesg', 'smartctl -a'), and remove the folder that the message names";
     StoreUnchecked = "store-unchecked", Info, "The check of the store was not finished in its time.",
         "run doctor again while the machine has less to do";
     DiskOk = "disk-ok", Ok, "The disk of the state directory has room.", "";
     LowSpace = "low-space", Warning, "The disk of the state directory has less than 1 GiB of room.",
         "make room on the disk; nothing is lost, and writing goes on until it is full";
     NoSpace = "no-space", Error, "The disk of the state directory has less than 64 MiB of room.",
-        "make room on the disk now; what was acknowledged is safe, new writes are refused once it is full, and work resumes by itself";
+        "make room on the disk now; what was acknowledged is safe, new writes are refused (on a small disk below 2 %), and work resumes by itself";
     FilesOk = "files-ok", Ok, "The files of the state directory are closed to others.", "";
     FilesOpen = "files-open", Error, "Files of the state directory are open to other users, or are another user's.",
         "give each file that is named back to the daemon's user ('chown'), with mode 0600 for files and 0700 for folders ('chmod')";
@@ -186,7 +188,7 @@ findings! {
         "A copy of this store was at work; this one goes on under a new replica id.",
         "stop the other copy, if it still runs; nothing was lost";
     NoProgress = "no-progress", Warning, "The hub answers the same again and again, and nothing moves.",
-        "look at 'atomectl sync verify', and at the hub's log";
+        "look at 'atomectl sync verify' ('--repair' mends what is damaged here), and at the hub's log";
 }
 
 impl fmt::Display for FindingCode {

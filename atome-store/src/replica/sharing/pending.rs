@@ -14,7 +14,7 @@ use crate::replica::timeline;
 use crate::sqlite::value::Db;
 
 /// Notes that a commit has acts.
-pub(super) fn note(connection: &Connection, id: u64) -> Result<(), StoreError> {
+pub(in crate::replica) fn note(connection: &Connection, id: u64) -> Result<(), StoreError> {
     connection
         .prepare_cached("INSERT INTO acts (id, settled) VALUES (?, FALSE)")?
         .execute([Db(id)])?;

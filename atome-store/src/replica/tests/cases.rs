@@ -320,3 +320,22 @@ fn lists_are_paged_and_rings_are_cut() {
     assert_eq!(db.find_prefix("zz", 3).unwrap(), []);
     assert_eq!(db.find_prefix("", 9).unwrap().len(), 5);
 }
+
+#[test]
+fn a_fork_that_is_seen_after_a_snapshot_keeps_what_was_pending() {
+    let (mut hub, mut first, mut copy) = (hub(), replica(1), replica(1));
+    for db in [&mut first, &mut copy] {
+        write(db, create(1));
+    }
+    write(&mut first, set(1, "a", 1));
+    write(&mut copy, set(1, "b", 2));
+    push(&mut first, &mut hub, usize::MAX, false);
+    // The snapshot names number 2 of the very id, which is the other's.
+    snapshot(&mut copy, &hub, usize::MAX, false);
+    copy.fork(2, ReplicaId(9)).unwrap();
+    assert_eq!(value(&copy, 1, "a").as_deref(), Some("1"));
+    assert_eq!(value(&copy, 1, "b").as_deref(), Some("2"));
+    push(&mut copy, &mut hub, usize::MAX, false);
+    while pull(&mut copy, &hub, usize::MAX) {}
+    assert_eq!(copy.digest().unwrap(), hub.digest(ANNA).unwrap());
+}

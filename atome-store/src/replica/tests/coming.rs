@@ -1,6 +1,7 @@
 //! What comes from the hub: the feed, snapshots, another life of it.
 
 use super::*;
+use crate::Durability;
 
 #[test]
 fn batches_come_in_order_and_once() {
@@ -136,13 +137,26 @@ fn a_fork_moves_what_is_pending_to_a_new_replica() {
 
 #[test]
 fn what_two_copies_have_pending_is_taken_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let restrict = |path: &std::path::Path, mode| {
+        let private = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(path, private).unwrap();
+    };
+    restrict(dir.path(), 0o700);
+    let copy = |db: &ReplicaDb, name: &str| {
+        let path = dir.path().join(name);
+        let main = rusqlite::MAIN_DB;
+        db.base.connection.backup(main, &path, None).unwrap();
+        restrict(&path, 0o600);
+        ReplicaDb::open(&path, ANNA, ReplicaId(99), Durability::Full).unwrap()
+    };
     let (mut hub, mut db) = (hub(), replica(1));
     write(&mut db, create(1));
     push(&mut db, &mut hub, 1, false);
-    let mut first = db.copy_in_memory().unwrap();
+    let mut first = copy(&db, "first");
     // What all three have, and then what each has alone.
     write(&mut db, add(1, "n", 2));
-    let mut copies = [db.copy_in_memory().unwrap(), db];
+    let mut copies = [copy(&db, "second"), db];
     for (copy, by) in copies.iter_mut().zip([10, 100]) {
         write(copy, add(1, "n", by));
     }

@@ -2,7 +2,7 @@
 //! differ, atome by atome; and the mending of what is damaged here.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use atome_engine::digest;
 use atome_proto::digest::Buckets;
@@ -41,7 +41,6 @@ pub(crate) async fn verify(mut asked: Asked<'_>) -> Handled {
         verified = compare(&account, sync, repair) => reply::ok(&verified?),
         hopeless = hopeless(&account, sync) => Err(hopeless),
         () = unconnected(sync) => Err(out_of_reach(&account, sync)),
-        () = sleep(PATIENCE) => Err(not_quiet(&account).await?),
     }
 }
 
@@ -67,6 +66,8 @@ async fn unconnected(sync: &Handle) {
 async fn compare(account: &Account, sync: &Handle, repair: bool) -> Result<SyncVerify, Problem> {
     let mut positions = account.store.subscribe();
     let mut views = sync.views();
+    // Counting takes the time that it takes; a quiet moment is waited for.
+    let mut patience = PATIENCE;
     loop {
         let before = *positions.borrow_and_update();
         let connected = views.borrow_and_update().progress.connected;
@@ -77,12 +78,17 @@ async fn compare(account: &Account, sync: &Handle, repair: bool) -> Result<SyncV
         {
             return Ok(verified);
         }
+        let began = Instant::now();
         let changed = tokio::select! {
             changed = positions.changed() => changed,
             changed = views.changed() => changed,
-            () = sleep(ASK_AGAIN) => Ok(()),
+            () = sleep(patience.min(ASK_AGAIN)) => Ok(()),
         };
         changed.map_err(|_| crate::sync::stopping())?;
+        patience = patience.saturating_sub(began.elapsed());
+        if patience.is_zero() {
+            return Err(not_quiet(account).await?);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use atome_doors::{DOORS, Door};
 use atome_proto::limit::FRAME_LEN_MAX;
 
 use crate::mutate::{Random, mutated};
-use crate::{MEMORY, files, folder};
+use crate::{ALONE, MEMORY, files, folder};
 
 /// Mutations of each file; `ATOME_FUZZ_CASES` names another number.
 const MUTATIONS: u64 = 500;
@@ -24,6 +24,7 @@ const FILES_MAX: usize = 100;
 /// One test, for the memory of one door to be told from that of another.
 #[test]
 fn every_corpus_goes_through_its_door() {
+    let _alone = ALONE.lock();
     let cases = std::env::var("ATOME_FUZZ_CASES").ok();
     let cases = cases.map_or(MUTATIONS, |text| text.parse().unwrap());
     for door in DOORS {

@@ -163,6 +163,26 @@ fn a_crash_between_eviction_and_scrub_is_made_good_at_the_next_start() {
     check(&db);
 }
 
+#[test]
+fn copies_from_before_a_migration_go_with_what_was_evicted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("anna/replica.db");
+    let mut db = ReplicaDb::open(&path, ANNA, ReplicaId(1), Durability::Full).unwrap();
+    feed(&mut db, vec![tell(accepted(grant(1, 10, BOB, ANNA, &[])))]);
+    let copies = ["replica.db.v1", "replica.db.v2", "replica.db.v2.new"];
+    let copies = copies.map(|name| path.with_file_name(name));
+    for copy in &copies {
+        std::fs::write(copy, mark(1)).unwrap();
+    }
+    db.scrub().unwrap();
+    assert!(copies.iter().all(|copy| copy.exists()), "none was evicted");
+    fill(&mut db, 100..110);
+    feed(&mut db, vec![Entry::Evict((100..110).map(atome).collect())]);
+    db.scrub().unwrap();
+    assert!(!copies.iter().any(|copy| copy.exists()));
+    assert_eq!(marks(dir.path()), BTreeSet::new());
+}
+
 #[tokio::test]
 async fn a_reader_in_the_way_only_delays_it() {
     let dir = tempfile::tempdir().unwrap();
