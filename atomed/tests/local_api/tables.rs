@@ -12,10 +12,6 @@ use crate::machine::{Answer, Machine};
 /// Method, path, and what is right there; requests of one path follow one another.
 #[expect(clippy::too_many_lines, reason = "one table, a request a row")]
 fn requests() -> Vec<(&'static str, &'static str, Value)> {
-    [of_data(), of_accounts()].concat()
-}
-
-fn of_data() -> Vec<(&'static str, &'static str, Value)> {
     vec![
         (
             "POST",
@@ -75,11 +71,6 @@ fn of_data() -> Vec<(&'static str, &'static str, Value)> {
         ),
         ("POST", "/v1/seed?account=alice", record()),
         ("POST", "/v1/verify?account=alice", record()),
-    ]
-}
-
-fn of_accounts() -> Vec<(&'static str, &'static str, Value)> {
-    vec![
         (
             "POST",
             "/v1/accounts/bob/resolve",
