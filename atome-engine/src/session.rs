@@ -35,8 +35,8 @@ use crate::clock::Now;
 const SILENT_MS: u64 = 75_000;
 /// A client must say hello within so long.
 const HELLO_MS: u64 = 10_000;
-/// Questions that a client may ask at once: as many as may wait for one account of a machine.
-const QUESTIONS_MAX: usize = crate::replica::WAITS_MAX;
+/// Questions that a client may ask at once: more than a machine's waits and verifications together.
+const QUESTIONS_MAX: usize = 2 * crate::replica::WAITS_MAX;
 
 /// Where an account's feed and one of its replicas stand, durably.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,18 +1,10 @@
 //! Wrong clocks: an hour ahead, a day behind, in 1970. Nothing is lost, nobody wins for it, and it is told.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use atome_tests::Machine;
+use atome_tests::{Machine, faketime};
 
 use crate::world::{Must, World, eventually, export, json, run, skipped, verified_digest, wait};
-
-/// Where Debian's package puts libfaketime, below the folder of the architecture.
-fn library() -> Option<PathBuf> {
-    let folders = std::fs::read_dir("/usr/lib").ok()?;
-    let library = |folder: PathBuf| folder.join("faketime/libfaketime.so.1");
-    let mut found = folders.flatten().map(|entry| library(entry.path()));
-    found.find(|library| library.exists())
-}
 
 /// Has the machine's next start be at another time, in libfaketime's words.
 fn set_clock(machine: &mut Machine, library: &Path, time: &str) {
@@ -31,7 +23,7 @@ fn claims(machine: &Machine, key: &str) -> usize {
 
 #[test]
 fn a_clock_an_hour_ahead_is_told_clamped_and_wins_nothing() {
-    let Some(library) = library() else {
+    let Some(library) = faketime::library() else {
         return skipped("libfaketime is missing (apt-get install libfaketime)");
     };
     let world = World::new();
@@ -80,7 +72,7 @@ fn a_clock_an_hour_ahead_is_told_clamped_and_wins_nothing() {
 
 #[test]
 fn clocks_a_day_behind_and_in_1970_lose_nothing() {
-    let Some(library) = library() else {
+    let Some(library) = faketime::library() else {
         return skipped("libfaketime is missing (apt-get install libfaketime)");
     };
     let world = World::new();

@@ -3,22 +3,14 @@
 //! The month is the library libfaketime's: each day the machine starts anew, a day later. (A wall clock that
 //! leaps while the machine runs is taken for a wrong one, and the hub's time counted on.)
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use atome_tests::Machine;
+use atome_tests::{Machine, faketime};
 use serde_json::Value;
 
 use crate::world::{Must, NAME, PASSWORD, World, eventually, fails, json, run, skipped, wait};
 
 const DAYS: u32 = 30;
-
-/// Where Debian's package puts the library, below the folder of the architecture.
-fn library() -> Option<PathBuf> {
-    let folders = std::fs::read_dir("/usr/lib").ok()?;
-    let library = |folder: PathBuf| folder.join("faketime/libfaketime.so.1");
-    let mut found = folders.flatten().map(|entry| library(entry.path()));
-    found.find(|library| library.exists())
-}
 
 /// The variables that give a program the time of a file, which is none of its own files.
 fn variables(library: &Path, time: &Path) -> [(&'static str, String); 6] {
@@ -73,7 +65,7 @@ fn live(machine: &Machine, day: u32) {
 
 #[test]
 fn a_month_without_the_hub_loses_nothing() {
-    let Some(library) = library() else {
+    let Some(library) = faketime::library() else {
         return skipped("libfaketime is not installed");
     };
     let world = World::new();

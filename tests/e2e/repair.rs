@@ -5,32 +5,24 @@ use std::fs;
 use atome_tests::Machine;
 use serde_json::Value;
 
-use crate::world::{Must, World, export, json, run, verified_digest, wait};
+use crate::world::{Must, World, export, files, json, run, verified_digest, wait};
 
 /// Writes other bytes over each place where a file below the machine's state holds `old`; how many there were.
 fn overwrite(machine: &Machine, old: &str, new: &str) -> usize {
     assert_eq!(old.len(), new.len());
     let mut places = 0;
-    let mut folders = vec![machine.state_dir()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).must() {
-            let path = entry.must().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.is_file() {
-                let mut bytes = fs::read(&path).must();
-                let found: Vec<usize> = (0..bytes.len())
-                    .filter(|at| bytes[*at..].starts_with(old.as_bytes()))
-                    .collect();
-                for at in &found {
-                    bytes[*at..*at + new.len()].copy_from_slice(new.as_bytes());
-                }
-                if !found.is_empty() {
-                    fs::write(&path, bytes).must();
-                }
-                places += found.len();
-            }
+    for path in files(&machine.state_dir()) {
+        let mut bytes = fs::read(&path).must();
+        let found: Vec<usize> = (0..bytes.len())
+            .filter(|at| bytes[*at..].starts_with(old.as_bytes()))
+            .collect();
+        for at in &found {
+            bytes[*at..*at + new.len()].copy_from_slice(new.as_bytes());
         }
+        if !found.is_empty() {
+            fs::write(&path, bytes).must();
+        }
+        places += found.len();
     }
     places
 }

@@ -1,12 +1,12 @@
 //! Passwords, hashes and tokens stay where they belong: in no log, no feed, no cache, no core file.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use atome_tests::{Hub, Machine};
 
 use crate::wire::Wire;
-use crate::world::{Must, NAME, PASSWORD, World, contains, eventually, run, token, wait};
+use crate::world::{Must, NAME, PASSWORD, World, contains, eventually, files, run, token, wait};
 
 const WRONG: &[u8] = b"a wrong passphrase\n";
 const NEW: &[u8] = b"another good passphrase\n";
@@ -56,20 +56,6 @@ fn busy(world: &World, hub: &Hub, wire: &Wire) -> Vec<Machine> {
         listed.stdout.contains("bob").then_some(())
     });
     vec![first, second, third]
-}
-
-/// Every file below a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).must().flatten() {
-        let (path, kind) = (entry.path(), entry.file_type().must());
-        if kind.is_dir() {
-            found.extend(files(&path));
-        } else if kind.is_file() {
-            found.push(path);
-        }
-    }
-    found
 }
 
 /// Whether a file is where tokens are kept.

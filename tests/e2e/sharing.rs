@@ -3,13 +3,13 @@
 //! account may see, and of what was taken back not one byte is left in any file.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use atome_tests::{Hub, Machine};
 use serde_json::Value;
 
 use crate::world::{
-    Must, PASSWORD, World, contains, eventually, export, fails, json, run, verified_digest, wait,
+    Must, PASSWORD, World, contains, eventually, export, fails, files, json, run, verified_digest,
+    wait,
 };
 
 /// Places of the tree: 500, or as many as `ATOME_SHARED_PLACES` says.
@@ -93,22 +93,9 @@ fn settle(machines: &[&Machine]) {
     }
 }
 
-/// Every file below a folder.
-fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
-    for entry in std::fs::read_dir(folder).must() {
-        let path = entry.must().path();
-        if path.is_dir() {
-            files(&path, found);
-        } else if path.is_file() {
-            found.push(path);
-        }
-    }
-}
-
 fn holds_mark(machine: &Machine) -> Option<std::path::PathBuf> {
-    let mut all = vec![];
-    files(&machine.state_dir(), &mut all);
-    all.into_iter()
+    files(&machine.state_dir())
+        .into_iter()
         .find(|path| contains(&std::fs::read(path).must(), MARK.as_bytes()))
 }
 

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use atome_tests::{Binaries, Hub, Machine, Reply};
@@ -191,4 +191,18 @@ pub(crate) fn verified_digest(machine: &Machine) -> String {
     assert_eq!(compared["equal"], true, "{compared}");
     assert_eq!(compared["local"], compared["hub"], "{compared}");
     compared["local"].as_str().unwrap().to_owned()
+}
+
+/// Every file below a folder.
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).must().flatten() {
+        let (path, kind) = (entry.path(), entry.file_type().must());
+        if kind.is_dir() {
+            found.extend(files(&path));
+        } else if kind.is_file() {
+            found.push(path);
+        }
+    }
+    found
 }

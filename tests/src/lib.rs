@@ -10,6 +10,7 @@ pub mod cargo;
 pub mod confine;
 pub mod ctl;
 pub mod error;
+pub mod faketime;
 pub mod hub;
 pub mod listening;
 pub mod loopback;

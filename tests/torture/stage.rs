@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use atome_tests::{Binaries, Ctl, Hub, Machine, Proxy, SmallDisk};
+use atome_tests::{Binaries, Ctl, Hub, Machine, Proxy, SmallDisk, faketime};
 use tempfile::TempDir;
 
 use crate::dice::Dice;
@@ -71,7 +71,7 @@ impl Stage {
         let disk = |path: PathBuf| has_disks.then(|| SmallDisk::mount(&path).must());
         let hub_disk = disk(folder.path().join("hub/state"));
         let hub = Hub::start_new(&binaries, &folder.path().join("hub")).must();
-        let clock = library();
+        let clock = faketime::library();
         if clock.is_none() {
             assert!(
                 std::env::var_os("CI").is_none(),
@@ -215,12 +215,4 @@ impl Seat {
         machine.set_env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         true
     }
-}
-
-/// Where Debian's package puts libfaketime, below the folder of the architecture.
-fn library() -> Option<PathBuf> {
-    let folders = std::fs::read_dir("/usr/lib").ok()?;
-    let library = |folder: PathBuf| folder.join("faketime/libfaketime.so.1");
-    let mut found = folders.flatten().map(|entry| library(entry.path()));
-    found.find(|library| library.exists())
 }

@@ -48,6 +48,9 @@ impl ReplicaDb {
 
     /// Puts commits into a store that is empty that were made under other ids, and that no hub has.
     pub(crate) fn take_former(&mut self, former: &[Own]) -> Result<(), StoreError> {
+        if former.is_empty() {
+            return Ok(());
+        }
         self.fill(0, former)?;
         self.step(|db| {
             db.head.number = 0;

@@ -26,4 +26,5 @@ mod state;
 )]
 mod vfs;
 
+pub use chance::Chance;
 pub use disk::Disk;

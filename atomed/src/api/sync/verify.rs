@@ -1,7 +1,7 @@
 //! `GET /v1/sync/verify`: what is here, counted anew, beside the hub's digest, at one feed number; where they
 //! differ, atome by atome; and the mending of what is damaged here.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use atome_engine::digest;
@@ -123,20 +123,18 @@ async fn look(
     if verified.equal {
         return Ok(Some(verified));
     }
-    let Some(seen) = find(account, sync, hub, &differing).await? else {
+    // Where this store agrees with itself, either side may have what the other lacks: both are left as they
+    // are. What only this store has is never taken away.
+    let mending: &[u8] = if repair { &at_odds } else { &[] };
+    let Some(seen) = find(account, sync, hub, &differing, mending).await? else {
         return Ok(None);
     };
     verified.hub_damaged = !seen.damaged.is_empty();
     verified.found = seen.found;
-    if repair {
-        // Where this store agrees with itself, either side may have what the other lacks: both are left as they
-        // are. What only this store has is never taken away.
-        let may_mend = |bucket: &u8| at_odds.contains(bucket) && !seen.damaged.contains(bucket);
-        let states: Vec<AtomeState> = seen.states.into_values().collect();
-        let states = states
-            .into_iter()
-            .filter(|state| may_mend(&bucket_of(state.atome)));
-        let states: Vec<AtomeState> = states.collect();
+    verified.mended = repair.then_some(0);
+    if !mending.is_empty() {
+        let mut states = seen.states;
+        states.retain(|state| !seen.damaged.contains(&bucket_of(state.atome)));
         let count = u64::try_from(states.len()).unwrap_or(u64::MAX);
         let mended = store.mend(states, here.feed).await;
         if mended.map_err(|e| problem(&e))?.is_none() {
@@ -155,18 +153,20 @@ async fn look(
 #[derive(Default)]
 struct Seen {
     found: Vec<Found>,
-    /// The hub's states of those that were found.
-    states: BTreeMap<AtomeId, AtomeState>,
+    /// The hub's states of those that are to be mended.
+    states: Vec<AtomeState>,
     /// Buckets in which the hub's states do not come to its digest.
     damaged: Vec<u8>,
 }
 
-/// Looks through the hub's states in some buckets; `None` where the hub has moved on, or the connection ended.
+/// Looks through the hub's states in some buckets, and keeps those that differ in the buckets to be mended;
+/// `None` where the hub has moved on, or the connection ended.
 async fn find(
     account: &Account,
     sync: &Handle,
     hub: &Digest,
     buckets: &[u8],
+    mending: &[u8],
 ) -> Result<Option<Seen>, Problem> {
     let (mut seen, mut sums, mut after) = (Seen::default(), Buckets::default(), None);
     loop {
@@ -187,18 +187,13 @@ async fn find(
             states: states.clone(),
         };
         let found = account.store.compare(part).await.map_err(|e| problem(&e))?;
-        let mut states: BTreeMap<AtomeId, AtomeState> = states
-            .into_iter()
-            .map(|state| (state.atome, state))
-            .collect();
-        for found in found {
-            if let Some(state) = states.remove(&found.atome) {
-                seen.states.insert(found.atome, state);
-            }
-            if seen.found.len() < FOUND_MAX {
-                seen.found.push(found);
-            }
-        }
+        let differing: BTreeSet<AtomeId> = found.iter().map(|found| found.atome).collect();
+        let is_due = |state: &AtomeState| {
+            mending.contains(&bucket_of(state.atome)) && differing.contains(&state.atome)
+        };
+        seen.states.extend(states.into_iter().filter(is_due));
+        let room = FOUND_MAX.saturating_sub(seen.found.len());
+        seen.found.extend(found.into_iter().take(room));
         after = page.last;
         if after.is_none() {
             break;

@@ -1,13 +1,14 @@
 //! Disks that are full, fail to sync, or may only be read: the write is refused, what was acknowledged
 //! stays, and work goes on when the disk is well again.
 
+use atome_sim_disk::Chance;
 use atome_store::{Durability, Fault, StoreError};
 
 use crate::replica::Replica;
-use crate::rig::{Rng, Tally};
+use crate::rig::Tally;
 
-fn replica(seed: u64, durability: Durability) -> (Rng, Replica) {
-    let mut rng = Rng::new(seed);
+fn replica(seed: u64, durability: Durability) -> (Chance, Replica) {
+    let mut rng = Chance::new(seed);
     let replica = Replica::new(1, &mut rng, &mut Tally::default(), durability);
     (rng, replica)
 }

@@ -9,12 +9,12 @@ use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
 use atome_proto::sync::v1::{Batch, Entry};
 use atome_proto::{AtomeId, ReplicaId};
-use atome_sim_disk::Disk;
+use atome_sim_disk::{Chance, Disk};
 use atome_store::hub::{Admission, HubDb, Identity, NewAccount, NewSession};
 use atome_store::{Durability, OpenError};
 
 use crate::replica::{ANNA, NOW, compare, is_sound, marks};
-use crate::rig::{Loss, Rng, Tally};
+use crate::rig::{Loss, Tally};
 
 const FILE: &str = "hub.db";
 /// A reader that has written nothing: it is given every commit whole.
@@ -35,8 +35,8 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    pub(crate) fn new(rng: &mut Rng, tally: &mut Tally, durability: Durability) -> Self {
-        let disk = Disk::new(rng.next());
+    pub(crate) fn new(rng: &mut Chance, tally: &mut Tally, durability: Durability) -> Self {
+        let disk = Disk::new(rng.any());
         let open = || HubDb::open_on(Disk::VFS, &disk.path(FILE), durability);
         // The power goes before the account is there, perhaps while the store is made.
         disk.die_after(rng.below(80));
@@ -112,7 +112,7 @@ impl Hub {
     }
 
     /// Where the power has gone it comes back, and the store is opened; then it must have all that it said.
-    pub(crate) fn recover(&mut self, rng: &mut Rng, tally: &mut Tally) -> Result<(), Loss> {
+    pub(crate) fn recover(&mut self, rng: &mut Chance, tally: &mut Tally) -> Result<(), Loss> {
         if !self.disk.is_dead() && self.db.is_some() {
             return match &self.open {
                 Some((replica, ..)) => Err(format!("a push of {replica} failed on a sound disk")),

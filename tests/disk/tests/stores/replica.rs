@@ -11,14 +11,14 @@ use atome_proto::digest::Buckets;
 use atome_proto::sync::v1::{Batch, Cursor, Entry};
 use atome_proto::value::{Number, Value};
 use atome_proto::{AccountId, AtomeId, ReplicaId};
-use atome_sim_disk::Disk;
+use atome_sim_disk::{Chance, Disk};
 use atome_store::hub::Identity;
 use atome_store::replica::{Position, Scan};
 use atome_store::{Durability, OpenError, ReplicaDb, StoreError};
 use rusqlite::{Connection, OpenFlags};
 use uuid::Uuid;
 
-use crate::rig::{Loss, Rng, Tally};
+use crate::rig::{Loss, Tally};
 
 pub(crate) const ANNA: AccountId = AccountId(Uuid::from_u128(0xa));
 pub(crate) const NOW: Now = Now {
@@ -61,10 +61,15 @@ pub(crate) fn is_sound(disk: &Disk, file: &str) -> Result<(), Loss> {
 }
 
 impl Replica {
-    pub(crate) fn new(id: u64, rng: &mut Rng, tally: &mut Tally, durability: Durability) -> Self {
+    pub(crate) fn new(
+        id: u64,
+        rng: &mut Chance,
+        tally: &mut Tally,
+        durability: Durability,
+    ) -> Self {
         let mut replica = Self {
             id: ReplicaId(id),
-            disk: Disk::new(rng.next()),
+            disk: Disk::new(rng.any()),
             db: None,
             durability,
             long: [10_000, 10_000, 10_000, 1_000_000][rng.below(4) as usize],
@@ -82,7 +87,7 @@ impl Replica {
     }
 
     /// Opens it; the power may go meanwhile, more than once.
-    fn open(&mut self, rng: &mut Rng, tally: &mut Tally) -> Result<(), Loss> {
+    fn open(&mut self, rng: &mut Chance, tally: &mut Tally) -> Result<(), Loss> {
         if rng.percent(40) {
             self.disk.die_after(rng.below(40));
         }
@@ -145,7 +150,7 @@ impl Replica {
     }
 
     /// Writes a commit of a few atomes, now and then a long one; all of it or nothing stays.
-    pub(crate) fn write(&mut self, rng: &mut Rng, tally: &mut Tally) {
+    pub(crate) fn write(&mut self, rng: &mut Chance, tally: &mut Tally) {
         let number = self.position().number + 1;
         let long = [0, 0, 500, 5_000, self.long][rng.below(5) as usize];
         let (drafts, atomes) = drafts(rng, long);
@@ -201,7 +206,7 @@ impl Replica {
     }
 
     /// Where the power has gone it comes back, and the store is opened; then it must have all that it said.
-    pub(crate) fn recover(&mut self, rng: &mut Rng, tally: &mut Tally) -> Result<(), Loss> {
+    pub(crate) fn recover(&mut self, rng: &mut Chance, tally: &mut Tally) -> Result<(), Loss> {
         if !self.disk.is_dead() && self.db.is_some() {
             // An operation fails where the disk does, and nowhere else.
             return match self.open.first() {
@@ -258,7 +263,7 @@ impl Replica {
     }
 
     /// Tries a write that the disk may refuse.
-    pub(crate) fn attempt(&mut self, rng: &mut Rng, long: usize) -> Result<(), StoreError> {
+    pub(crate) fn attempt(&mut self, rng: &mut Chance, long: usize) -> Result<(), StoreError> {
         let number = self.position().number + 1;
         let (drafts, atomes) = drafts(rng, long);
         let db = self.db.as_mut().expect("it is open");
@@ -313,11 +318,11 @@ pub(crate) fn marks(commit: &atome_proto::commit::Commit) -> BTreeMap<AtomeId, u
     commit.changes.iter().map(mark).collect()
 }
 
-fn drafts(rng: &mut Rng, long: usize) -> (Vec<Draft>, BTreeMap<AtomeId, u64>) {
+fn drafts(rng: &mut Chance, long: usize) -> (Vec<Draft>, BTreeMap<AtomeId, u64>) {
     let key = |name| Key::of_particle(name).expect("a particle's name");
     let mark = rng.below(1 << 40);
     let made = (0..1 + rng.below(4)).map(|_| {
-        let id = u128::from(rng.next()) << 64 | u128::from(rng.next());
+        let id = u128::from(rng.any()) << 64 | u128::from(rng.any());
         let mut draft = Draft::new(AtomeId(Uuid::from_u128(id)));
         draft.create = Some(Create::default());
         draft

@@ -1,6 +1,7 @@
 //! Two replicas and a hub, each on a disk of its own, and what happens to them.
 
 use atome_proto::sync::v1::Cursor;
+use atome_sim_disk::Chance;
 use atome_store::Durability;
 use atome_store::hub::Identity;
 
@@ -52,34 +53,8 @@ impl Tally {
     }
 }
 
-/// The one source of chance of a history.
-pub(crate) struct Rng(u64);
-
-impl Rng {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x2545_f491_4f6c_dd1d))
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// From `0..bound`.
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound.max(1)
-    }
-
-    pub(crate) fn percent(&mut self, times: u64) -> bool {
-        self.below(100) < times
-    }
-}
-
 pub(crate) struct Rig {
-    pub(crate) rng: Rng,
+    pub(crate) rng: Chance,
     pub(crate) replicas: [Replica; 2],
     pub(crate) hub: Hub,
     pub(crate) tally: Tally,
@@ -87,7 +62,7 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) fn new(seed: u64, durability: Durability) -> Self {
-        let mut rng = Rng::new(seed);
+        let mut rng = Chance::new(seed);
         let mut tally = Tally::default();
         let replicas = [1, 2].map(|id| Replica::new(id, &mut rng, &mut tally, durability));
         let hub = Hub::new(&mut rng, &mut tally, durability);
@@ -164,7 +139,7 @@ fn cursor(identity: Identity, feed: u64) -> Cursor {
 }
 
 /// A replica's pending commits go to the hub; if its disk holds, the acknowledgement comes back.
-fn push(replica: &mut Replica, hub: &mut Hub, rng: &mut Rng, tally: &mut Tally) {
+fn push(replica: &mut Replica, hub: &mut Hub, rng: &mut Chance, tally: &mut Tally) {
     let Some((first, commits)) = replica.outgoing(1 + rng.below(6), hub.identity) else {
         return;
     };
@@ -173,7 +148,7 @@ fn push(replica: &mut Replica, hub: &mut Hub, rng: &mut Rng, tally: &mut Tally) 
     }
 }
 
-fn pull(replica: &mut Replica, hub: &Hub, rng: &mut Rng, tally: &mut Tally) {
+fn pull(replica: &mut Replica, hub: &Hub, rng: &mut Chance, tally: &mut Tally) {
     let most = 1 + rng.below(6);
     let Some(batch) = hub.batch(replica.id, replica.feed(), most) else {
         return;
