@@ -11,7 +11,6 @@ use atome_proto::sync::v1::{Ruling, Verdict};
 use rusqlite::{Connection, params};
 
 use super::bench::Bench;
-use super::evict::is_husk;
 use super::head::Head;
 use super::recompute::{baseline, recompute};
 use super::timeline::{self, Kept};
@@ -144,11 +143,11 @@ impl Decided {
                 let commit = kept.commit()?;
                 let known = connection
                     .prepare_cached(
-                        "INSERT INTO verdicts (id, ruling, refused, listed) VALUES (?, ?, TRUE, ?) \
+                        "INSERT INTO verdicts (id, ruling, refused, listed) VALUES (?, ?, TRUE, TRUE) \
                          ON CONFLICT DO UPDATE SET ruling = excluded.ruling, refused = TRUE, \
                          listed = excluded.listed, sealed = FALSE WHERE NOT refused OR sealed",
                     )?
-                    .execute(params![Db(kept.id), ruling, !is_husk(&commit)])?
+                    .execute(params![Db(kept.id), ruling])?
                     == 0;
                 if !known {
                     self.atomes

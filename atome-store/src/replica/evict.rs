@@ -46,7 +46,8 @@ pub(super) fn remove(
     Ok(gone)
 }
 
-/// Cuts atomes out of the commits that are kept and that the hub has decided; one that has nothing left keeps its number.
+/// Cuts atomes out of the commits that are kept and that the hub has decided; one that has nothing left keeps its
+/// number, and a refused one its place in the list, whether the refusal or the eviction came first.
 pub(super) fn cut(
     connection: &Connection,
     head: &Head,
@@ -66,11 +67,6 @@ pub(super) fn cut(
             connection
                 .prepare_cached("DELETE FROM touched WHERE atome = ? AND commit_id = ?")?
                 .execute(params![Db(atome), Db(id)])?;
-        }
-        if is_husk(&commit) {
-            connection
-                .prepare_cached("UPDATE verdicts SET listed = FALSE WHERE id = ?")?
-                .execute([Db(id)])?;
         }
     }
     Ok(())

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use atome_engine::clock::Now;
 use atome_engine::replica::Position;
+use atome_proto::Code;
 use atome_proto::commit::{Change, Commit};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::bench::Bench;
+use super::evict::is_husk;
 use super::{Draft, ReplicaDb, Written, read, sharing, timeline};
 use crate::error::StoreError;
 use crate::sqlite::value::Db;
@@ -19,11 +21,17 @@ impl ReplicaDb {
     ///
     /// # Errors
     ///
-    /// [`StoreError::NoSuchCommit`], or as [`ReplicaDb::write`] and [`ReplicaDb::act`].
+    /// [`StoreError::NoSuchCommit`], [`StoreError::Refused`] where all that it altered was evicted, or as [`ReplicaDb::write`] and [`ReplicaDb::act`].
     pub fn retry_refused(&mut self, number: u64, now: Now) -> Result<Written, StoreError> {
         self.step(|db| {
             let id = db.unlist(number)?;
             let commit = timeline::by_id(&db.base.connection, id)?.commit()?;
+            if is_husk(&commit) {
+                return Err(StoreError::Refused {
+                    code: Code::NotFound,
+                    message: "what it altered may not be had here any more".to_owned(),
+                });
+            }
             let author = db.head.account;
             let written = if commit.acts.is_empty() {
                 let drafts = drafts(&db.base.connection, db.head.generation, commit)?;

@@ -157,6 +157,30 @@ fn pending_commits_on_what_is_evicted_are_sealed() {
 }
 
 #[test]
+fn a_refusal_is_listed_whether_it_or_the_eviction_came_first() {
+    for eviction_is_first in [false, true] {
+        let mut db = reader(&ALL);
+        write(&mut db, set(12, "a", 6));
+        let said = verdict(1, refusal(vec![]));
+        if eviction_is_first {
+            feed(&mut db, vec![evict(&[12])]);
+            db.acknowledge(1, &[said]).unwrap();
+        } else {
+            db.acknowledge(1, &[said]).unwrap();
+            feed(&mut db, vec![evict(&[12])]);
+        }
+        check(&db);
+        assert_eq!(db.refused().unwrap().len(), 1, "{eviction_is_first}");
+        assert_eq!(db.position().unwrap().refused, 1);
+        let retried = db.retry_refused(1, now(6)).unwrap_err();
+        assert_eq!(retried.code(), Code::NotFound);
+        assert_eq!(db.refused().unwrap().len(), 1, "its author discards it");
+        db.discard_refused(1).unwrap();
+        assert_eq!(db.position().unwrap().refused, 0);
+    }
+}
+
+#[test]
 fn what_was_sealed_counts_when_the_hub_takes_it_after_all() {
     let mut db = reader(&ALL);
     write(&mut db, set(12, "a", 6));
