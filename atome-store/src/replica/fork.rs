@@ -3,12 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use atome_engine::digest::replica_of;
+use atome_engine::merge::{Origin, apply};
 use atome_engine::replica::Position;
-use atome_proto::ReplicaId;
 use atome_proto::commit::RawCommit;
 use atome_proto::stamp::Stamp;
+use atome_proto::state::AtomeState;
+use atome_proto::{AtomeId, ReplicaId};
+use rusqlite::Connection;
 
 use super::ack::map_addends;
+use super::bench::Bench;
+use super::head::Head;
+use super::recompute::baseline;
 use super::{ReplicaDb, timeline};
 use crate::error::StoreError;
 use crate::sqlite::value::Db;
@@ -51,11 +57,13 @@ impl ReplicaDb {
             let mut atomes = BTreeSet::new();
             let mut number = 0;
             let mut replica = fresh;
+            db.head.mine = 0;
             for id in timeline::ids_after(connection, db.head.replica, after)? {
                 number += 1;
                 let mut commit = timeline::by_id(connection, id)?.commit()?;
                 if number == 1 {
                     replica = replica_of(&commit);
+                    db.head.mine = fold(connection, &db.head, replica, &mut atomes)?;
                 }
                 let of_replica = |stamp: Stamp| Stamp {
                     time: stamp.time,
@@ -77,11 +85,45 @@ impl ReplicaDb {
             }
             db.head.replica = replica;
             db.head.number = number;
-            (db.head.acked, db.head.mine) = (0, 0);
+            db.head.acked = 0;
             db.head.restored = false;
             db.renew(&atomes)?;
             db.head.save(&db.base.connection)?;
             db.position()
         })
     }
+}
+
+/// Makes the commits of a replica parts of the baselines of what they touch, and lets go of them: another copy
+/// has brought them under the id that this one takes, and what this one has under their numbers may be the
+/// same or not. The hub decides on that. The last of their numbers.
+fn fold(
+    connection: &Connection,
+    head: &Head,
+    replica: ReplicaId,
+    atomes: &mut BTreeSet<AtomeId>,
+) -> Result<u64, StoreError> {
+    let mut bench = Bench::new(connection, head.generation);
+    let mut bases: BTreeMap<AtomeId, AtomeState> = BTreeMap::new();
+    let mut last = 0;
+    for id in timeline::ids_after(connection, replica, 0)? {
+        let kept = timeline::by_id(connection, id)?;
+        let commit = kept.commit()?;
+        last = kept.number;
+        for change in &commit.changes {
+            let base = match bases.remove(&change.atome) {
+                Some(base) => Some(base),
+                None => baseline(connection, head.generation, change.atome)?,
+            };
+            bases.insert(change.atome, apply(base, change, Origin::of(&commit)));
+        }
+        timeline::remove(connection, &kept)?;
+    }
+    for (atome, base) in bases {
+        bench.put_base(&base)?;
+        bench.put(atome, Some(base))?;
+        atomes.insert(atome);
+    }
+    bench.finish()?;
+    Ok(last)
 }

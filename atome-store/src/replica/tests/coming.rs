@@ -137,39 +137,49 @@ fn a_fork_moves_what_is_pending_to_a_new_replica() {
 
 #[test]
 fn what_two_copies_have_pending_is_taken_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let restrict = |path: &std::path::Path, mode| {
-        let private = std::os::unix::fs::PermissionsExt::from_mode(mode);
-        std::fs::set_permissions(path, private).unwrap();
-    };
-    restrict(dir.path(), 0o700);
-    let copy = |db: &ReplicaDb, name: &str| {
-        let path = dir.path().join(name);
-        let main = rusqlite::MAIN_DB;
-        db.base.connection.backup(main, &path, None).unwrap();
-        restrict(&path, 0o600);
-        ReplicaDb::open(&path, ANNA, ReplicaId(99), Durability::Full).unwrap()
-    };
-    let (mut hub, mut db) = (hub(), replica(1));
-    write(&mut db, create(1));
-    push(&mut db, &mut hub, 1, false);
-    let mut first = copy(&db, "first");
-    // What all three have, and then what each has alone.
-    write(&mut db, add(1, "n", 2));
-    let mut copies = [copy(&db, "second"), db];
-    for (copy, by) in copies.iter_mut().zip([10, 100]) {
-        write(copy, add(1, "n", by));
-    }
-    write(&mut first, set(1, "a", 1));
-    push(&mut first, &mut hub, usize::MAX, false);
-    for (copy, fresh) in copies.iter_mut().zip([77, 78]) {
-        push_as_another(copy, &mut hub, ReplicaId(fresh));
-    }
-    for db in &mut copies {
-        while pull(db, &hub, usize::MAX) {}
-        check(db);
-        assert_same(db, &hub);
-        assert_eq!(value(db, 1, "n").unwrap(), "112");
+    // Whether the feed, after a snapshot, tells the second copy what the first has brought before it forks itself.
+    for is_told in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let restrict = |path: &std::path::Path, mode| {
+            let private = std::os::unix::fs::PermissionsExt::from_mode(mode);
+            std::fs::set_permissions(path, private).unwrap();
+        };
+        restrict(dir.path(), 0o700);
+        let copy = |db: &ReplicaDb, name: &str| {
+            let path = dir.path().join(name);
+            let main = rusqlite::MAIN_DB;
+            db.base.connection.backup(main, &path, None).unwrap();
+            restrict(&path, 0o600);
+            ReplicaDb::open(&path, ANNA, ReplicaId(99), Durability::Full).unwrap()
+        };
+        let (mut hub, mut db) = (hub(), replica(1));
+        write(&mut db, create(1));
+        push(&mut db, &mut hub, 1, false);
+        let mut first = copy(&db, "first");
+        // What all three have, and then what each has alone.
+        write(&mut db, add(1, "n", 2));
+        let mut copies = [copy(&db, "second"), db];
+        for (copy, by) in copies.iter_mut().zip([10, 100]) {
+            write(copy, add(1, "n", by));
+        }
+        write(&mut first, set(1, "a", 1));
+        push(&mut first, &mut hub, usize::MAX, false);
+        if is_told {
+            snapshot(&mut copies[1], &hub, usize::MAX, false);
+        }
+        for (copy, fresh) in copies.iter_mut().zip([77, 78]) {
+            let is_told = copy.position().unwrap().cursor.is_some();
+            while is_told && pull(copy, &hub, usize::MAX) {}
+            push_as_another(copy, &mut hub, ReplicaId(fresh));
+            write(copy, add(1, "n", 1_000));
+            push_as_another(copy, &mut hub, ReplicaId(fresh));
+        }
+        for db in &mut copies {
+            while pull(db, &hub, usize::MAX) {}
+            check(db);
+            assert_same(db, &hub);
+            assert_eq!(value(db, 1, "n").unwrap(), "2112");
+        }
     }
 }
 
