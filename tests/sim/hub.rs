@@ -1,6 +1,6 @@
 //! The hub of a world: the real store on a simulated disk, and a session of the real engine a connection.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use atome_engine::clock::Now;
 use atome_engine::session::{Effect, Identity, Input, Session};
@@ -43,10 +43,22 @@ pub(crate) struct Hub {
     pub(crate) identity: Identity,
     /// Every commit that it accepted, by account, in the order of the feed. In worlds that share there is none.
     pub(crate) log: BTreeMap<AccountId, Vec<Commit>>,
+    /// A copy of its disk, kept for a bad day.
+    backup: Option<Backup>,
+    /// How many lives its database has begun.
+    lives: u64,
+    /// The lives of which it has lost a part, by account: it was put back to what it was in the midst of one.
+    pub(crate) cut_short: BTreeSet<(AccountId, Epoch)>,
     /// How far its clock is off, in milliseconds.
     pub(crate) skew_ms: i64,
     /// How much a read brings: small, so that there are many.
     pub(crate) frame_len: usize,
+}
+
+/// What a copy of the hub's disk has.
+struct Backup {
+    disk: Disk,
+    log: BTreeMap<AccountId, Vec<Commit>>,
 }
 
 impl Hub {
@@ -84,6 +96,9 @@ impl Hub {
             sides: BTreeMap::new(),
             identity,
             log: BTreeMap::new(),
+            backup: None,
+            lives: 0,
+            cut_short: BTreeSet::new(),
             skew_ms: 0,
             frame_len,
         }
@@ -150,6 +165,52 @@ impl Hub {
         );
     }
 
+    /// Copies the disk, for a bad day.
+    pub(crate) fn back_up(&mut self, seed: u64) {
+        self.backup = Some(Backup {
+            disk: self.disk.image(seed),
+            log: self.log.clone(),
+        });
+    }
+
+    pub(crate) fn has_backup(&self) -> bool {
+        self.backup.is_some()
+    }
+
+    /// Puts the copy back: by `restore`, which begins another life for all, or by hand, which tells nobody.
+    pub(crate) fn put_back(&mut self, is_restored: bool) {
+        let Some(Backup { disk, log }) = self.backup.take() else {
+            return;
+        };
+        if !is_restored {
+            for account in self.log.keys() {
+                self.cut_short.insert((*account, self.epoch(*account)));
+            }
+        }
+        (self.disk, self.log) = (disk, log);
+        self.sides.clear();
+        self.db = disk::hub(&self.disk);
+        if is_restored {
+            let epoch = self.fresh_epoch();
+            self.db.set_epoch(epoch).expect("another life");
+            self.db.accept_setbacks().expect("accepted");
+        }
+        self.identity = self.db.identity().expect("an identity");
+    }
+
+    fn fresh_epoch(&mut self) -> Epoch {
+        self.lives += 1;
+        Epoch(self.lives)
+    }
+
+    /// The life of the database as an account knows it.
+    pub(crate) fn epoch(&self, account: AccountId) -> Epoch {
+        self.db
+            .position(account, ReplicaId(0))
+            .expect("a position")
+            .epoch
+    }
+
     /// Carries out one effect on the store; the head of the feed, where it may have grown. Where the power
     /// goes meanwhile there is no answer; where the disk fails the session ends.
     pub(crate) fn carry_out(
@@ -181,8 +242,7 @@ impl Hub {
                 }
             }
             Effect::Heed { replica, claim } => {
-                // Each life differs from those before by what was claimed of them.
-                let fresh = Epoch(claim.epoch.0.wrapping_add(1 + claim.feed + claim.acked));
+                let fresh = self.fresh_epoch();
                 let heeded = self.db.heed(account, replica, claim, fresh, wall_ms);
                 Input::Position(heeded.expect("it is heeded").0)
             }

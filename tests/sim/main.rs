@@ -36,7 +36,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tally::Tally;
-use world::World;
+use world::{Kind, World};
 
 /// A line of progress comes so often.
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
@@ -59,9 +59,14 @@ struct Failure {
     why: String,
 }
 
-/// Plays the world of a seed; every third one has accounts that share.
+/// Plays the world of a seed; its kind goes by turns.
 fn play(seed: u64, steps: u64, is_recording: bool) -> Result<Tally, Failure> {
-    let mut world = World::new(seed, seed % 3 == 2);
+    let kind = match seed % 3 {
+        0 => Kind::Apart,
+        1 => Kind::Forgetful,
+        _ => Kind::Sharing,
+    };
+    let mut world = World::new(seed, kind);
     if is_recording {
         world.record();
     }

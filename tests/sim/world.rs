@@ -6,6 +6,7 @@ mod copies;
 mod faults;
 mod logins;
 mod people;
+mod setback;
 mod sharing;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,8 +36,8 @@ pub(crate) struct World {
     pub(crate) machines: Vec<Machine>,
     pub(crate) network: Network,
     pub(crate) accounts: Vec<AccountId>,
-    /// Atomes that were made, by account, those that the hub will refuse left out.
-    atomes: Vec<(AccountId, AtomeId)>,
+    /// Atomes that were made, those that the hub will refuse left out.
+    atomes: Vec<Made>,
     /// Marks of writes that the hub must refuse.
     pub(crate) doomed: BTreeSet<u64>,
     /// Marks of all writes that a machine has acknowledged, and who wrote.
@@ -47,24 +48,47 @@ pub(crate) struct World {
     next_mark: u64,
     next_wait: u64,
     faults: bool,
-    /// Whether its accounts share with each other.
-    pub(crate) is_sharing: bool,
+    pub(crate) kind: Kind,
     pub(crate) record: Option<Record>,
     steps: u64,
 }
 
+/// An atome, and where it was made.
+struct Made {
+    account: AccountId,
+    machine: usize,
+    atome: AtomeId,
+}
+
+/// What a world is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Machines of accounts that have nothing to do with each other, whose disks are copied and put back.
+    Apart,
+    /// The same, but it is the hub's disk that is put back, and no machine's: what only a replica that is gone has
+    /// said, nobody says again. Machines alter only what they have made, and clocks are right or behind
+    /// (docs/decisions/0020 tells why).
+    Forgetful,
+    /// Accounts that share.
+    Sharing,
+}
+
 impl World {
-    pub(crate) fn new(seed: u64, is_sharing: bool) -> Self {
+    pub(crate) fn new(seed: u64, kind: Kind) -> Self {
         let mut rng = Rng::new(seed);
         let small = rng.percent(70);
-        let accounts_count = if is_sharing { 3 } else { 1 + rng.below(2) };
+        let accounts_count = if kind == Kind::Sharing {
+            3
+        } else {
+            1 + rng.below(2)
+        };
         let accounts: Vec<AccountId> = (1..=accounts_count)
             .map(|i| AccountId(Uuid::from_u128(i as u128)))
             .collect();
         let count = accounts_count.max(2) + rng.below(3);
         let machines = (0..count).map(|i| {
             let account = accounts[i % accounts.len()];
-            let skew_ms = clocks::some_skew_ms(&mut rng);
+            let skew_ms = clocks::some_skew_ms(&mut rng, kind);
             let disk = Disk::new(rng.next());
             Machine::new(account, ReplicaId(i as u64 + 1), skew_ms, small, disk)
         });
@@ -89,7 +113,7 @@ impl World {
             next_mark: 0,
             next_wait: 0,
             faults: true,
-            is_sharing,
+            kind,
             record: None,
             steps: 0,
         };
@@ -114,7 +138,7 @@ impl World {
         match self.rng.below(108) {
             0..18 => {
                 for _ in 0..=self.rng.below(4) {
-                    if self.is_sharing {
+                    if self.kind == Kind::Sharing {
                         self.share_or_write();
                     } else {
                         self.write();
@@ -130,12 +154,12 @@ impl World {
             92..94 => self.cut(),
             94 => self.crash_machine(),
             95 => self.crash_hub(),
-            96..98 if !self.is_sharing => self.wait(),
+            96..98 if self.kind != Kind::Sharing => self.wait(),
             98..100 => self.change_mode(),
             100..102 => self.jump_clock(),
             102..104 => self.log_in_or_out(),
-            104..106 => self.copy_disk(),
-            _ if !self.is_sharing => self.compact(),
+            104..106 => self.compact(),
+            _ if self.kind == Kind::Forgetful => self.hub_goes_back(),
             _ => self.copy_disk(),
         }
     }
@@ -248,7 +272,7 @@ impl World {
             match verdict.ruling {
                 Ruling::Clamped { .. } => self.tally.clamped += 1,
                 Ruling::Refused(_) => self.tally.refused += 1,
-                Ruling::Deferred { .. } => {}
+                Ruling::Deferred { .. } => self.tally.deferred += 1,
             }
         }
     }
@@ -315,10 +339,10 @@ impl World {
         if self.hub.disk.is_dead() {
             return self.crash_hub();
         }
-        if !self.is_sharing {
+        if self.kind != Kind::Sharing {
             self.hub.gather(account);
         }
-        if self.is_sharing {
+        if self.kind == Kind::Sharing {
             self.tell_heads();
         } else if let Some(head) = grown {
             let ids: Vec<ConnectionId> = self.hub.sides.keys().copied().collect();
@@ -343,7 +367,7 @@ impl World {
         for machine in 0..self.machines.len() {
             self.tell(machine, Input::Tick);
         }
-        if self.is_sharing {
+        if self.kind == Kind::Sharing {
             self.tell_heads();
         }
         let ids: Vec<ConnectionId> = self.hub.sides.keys().copied().collect();

@@ -288,9 +288,8 @@ impl Session {
             },
             number,
         });
-        let mut pages = into_pages(states);
+        let pages = into_pages(states);
         let page_last = page + count(&pages) - 1;
-        let last = pages.pop().unwrap_or_default();
         self.stream.next = if complete {
             Next::Feed(through)
         } else {
@@ -301,15 +300,20 @@ impl Session {
                 total,
             }
         };
-        self.send_states(since, page, pages, total);
-        self.send_page(Snapshot {
-            states: last,
-            gone,
-            grants,
-            policies,
-            end,
-            ..empty(since, page_last, total)
-        });
+        // What goes, goes before what is seen of it still.
+        let (mut gone, mut shares) = (gone, Some((grants, policies)));
+        for (place, states) in (page..).zip(pages) {
+            let is_last = place == page_last;
+            let (grants, policies) = shares.take_if(|_| is_last).unwrap_or_default();
+            self.send_page(Snapshot {
+                states,
+                gone: std::mem::take(&mut gone),
+                grants,
+                policies,
+                end: end.filter(|_| is_last),
+                ..empty(since, place, total)
+            });
+        }
     }
 
     fn send_page(&mut self, page: Snapshot) {

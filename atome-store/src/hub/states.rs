@@ -178,7 +178,7 @@ pub(super) fn changed(
          WHERE f.account = ? AND f.number > ? ORDER BY f.number",
     )?;
     let mut rows = statement.query(params![Db(account), Db(since)])?;
-    let (mut atomes, mut len) = (BTreeSet::new(), 0);
+    let (mut atomes, mut gone, mut len) = (BTreeSet::new(), BTreeSet::new(), 0);
     while len < max_bytes {
         let Some(row) = rows.next()? else { break };
         page.through = row.get::<_, Db<u64>>(0)?.0;
@@ -209,20 +209,17 @@ pub(super) fn changed(
             }
         };
         for atome in touched {
-            if !atomes.insert(atome) {
-                continue;
+            // An eviction tells of what was seen once. What may be seen of it still comes after that.
+            if kind == Kind::Evict && gone.insert(atome) {
+                page.gone.push(atome);
             }
-            match view(connection, account, atome)? {
-                Some(body) => {
-                    len += body.len();
-                    page.states.extend(parts(body)?);
-                }
-                // Of a commit only what is seen is told of, not even that there is more; an eviction tells
-                // of what was seen once.
-                None if kind == Kind::Commit => {
-                    atomes.remove(&atome);
-                }
-                None => page.gone.push(atome),
+            // Of others not even that there is more is told.
+            if !atomes.contains(&atome)
+                && let Some(body) = view(connection, account, atome)?
+            {
+                atomes.insert(atome);
+                len += body.len();
+                page.states.extend(parts(body)?);
             }
         }
     }

@@ -91,6 +91,10 @@ impl ReplicaDb {
             let mut seen = HybridTime::default();
             let mut buckets: BTreeMap<u8, Digest> = BTreeMap::new();
             let mut parts = Bench::new(connection, staged);
+            for atome in page.gone {
+                db.head.traces |= parts.state(atome)?.is_some();
+                parts.put(atome, None)?;
+            }
             for (state, raw, digest) in page.states {
                 seen = seen.max(state.updated.time);
                 if insert(connection, staged, &state, None, raw.as_str(), Some(""))? {
@@ -107,10 +111,6 @@ impl ReplicaDb {
             }
             for (bucket, sum) in buckets {
                 add_to_digest(connection, staged, bucket, sum)?;
-            }
-            for atome in page.gone {
-                db.head.traces |= parts.state(atome)?.is_some();
-                parts.put(atome, None)?;
             }
             parts.finish()?;
             db.clock.observe(seen);

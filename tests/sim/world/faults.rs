@@ -3,7 +3,7 @@
 use atome_engine::replica::Input;
 use atome_proto::{Code, Problem};
 
-use super::World;
+use super::{Kind, World};
 use crate::disk::Trouble;
 use crate::network::ConnectionId;
 use crate::record::Who;
@@ -68,6 +68,9 @@ impl World {
 
     /// The hub lets go of the oldest entries of a feed, whoever is connected, away, or in the midst of a snapshot.
     pub(super) fn compact(&mut self) {
+        if self.rng.percent(50) {
+            self.hub.db.accept_setbacks().expect("accepted");
+        }
         let kept_ms = [0, 5_000, 60_000][self.rng.below(3)];
         let before_ms = self.hub.now(self.now).wall_ms.saturating_sub(kept_ms);
         let limit = 1 + self.rng.below(30) as u32;
@@ -85,11 +88,16 @@ impl World {
         self.note(Who::World, format_args!("the hub crashes"));
         self.tally.hub_crashes += 1;
         self.hub.crash();
-        if !self.is_sharing {
+        if self.kind != Kind::Sharing {
             for account in self.accounts.clone() {
                 self.hub.gather(account);
             }
         }
+        self.disconnect_all();
+    }
+
+    /// All connections of the hub are gone; the machines may or may not notice.
+    pub(super) fn disconnect_all(&mut self) {
         let ids: Vec<ConnectionId> = self.network.connections.keys().copied().collect();
         for id in ids {
             let machine = self.network.connections[&id].machine;

@@ -4,7 +4,7 @@ use atome_engine::replica::Input;
 use atome_engine::session;
 use atome_proto::{Code, Problem};
 
-use super::World;
+use super::{Kind, World};
 use crate::network::ConnectionId;
 use crate::record::Who;
 
@@ -15,7 +15,7 @@ impl World {
         let machine = self.rng.below(self.machines.len());
         let is_in = self.machines[machine].has_token && !self.machines[machine].is_revoked;
         match self.rng.below(8) {
-            0 => self.start_over(machine),
+            0 if self.kind != Kind::Forgetful => self.start_over(machine),
             1..3 if is_in => self.log_out(machine),
             3 if is_in => self.revoke(machine),
             _ => self.log_in(machine),

@@ -8,7 +8,7 @@ use atome_proto::value::{Number, Value};
 use atome_proto::{AccountId, AtomeId};
 use uuid::Uuid;
 
-use super::{World, key};
+use super::{Kind, Made, World, key};
 use crate::machine::Wait;
 use crate::record::Who;
 
@@ -56,7 +56,11 @@ impl World {
         if doomed {
             self.doomed.insert(mark);
         } else if created {
-            self.atomes.push((account, atome));
+            self.atomes.push(Made {
+                account,
+                machine,
+                atome,
+            });
         }
         let position = self.machines[machine].db.position().expect("a position");
         self.tell(machine, Input::Stored(position));
@@ -77,8 +81,10 @@ impl World {
         let here: Vec<AtomeId> = self
             .atomes
             .iter()
-            .filter(|(owner, _)| *owner == account)
-            .map(|(_, atome)| *atome)
+            .filter(|made| made.account == account)
+            // What another machine has made, a hub that went back may not have yet.
+            .filter(|made| self.kind != Kind::Forgetful || made.machine == machine)
+            .map(|made| made.atome)
             .filter(|atome| {
                 self.machines[machine]
                     .db

@@ -589,8 +589,11 @@ proptest! {
                 snapshot.states.remove(&gone);
             }
             for raw in changed.states {
+                // As a replica does with a state that comes twice.
                 let state = raw.decode().unwrap();
-                snapshot.states.insert(state.atome, state);
+                let before = snapshot.states.remove(&state.atome);
+                let joined = before.map_or_else(|| state.clone(), |before| join(before, &state));
+                snapshot.states.insert(state.atome, joined);
             }
             snapshot.assert_is(&world.seen(n), n);
         }

@@ -281,7 +281,7 @@ fn a_snapshot_drops_what_may_not_be_seen_any_more() {
         let states = bobs();
         let grants = vec![accepted(grant(1, 10, BOB, ANNA, &ALL))];
         db.stage(&page(&states[..2], grants)).unwrap();
-        let mut last = page(&states[..1], vec![]);
+        let mut last = page(&[], vec![]);
         (last.page, last.gone) = (1, vec![atome(10)]);
         db.stage(&last).unwrap();
         db.install(end(60, 0), keep).unwrap();
@@ -308,6 +308,25 @@ fn a_snapshot_drops_what_may_not_be_seen_any_more() {
         assert_eq!(left, 0);
         let position = db.position().unwrap();
         assert_eq!((position.evicted, db.scrub().unwrap().evicted), (0, 60));
+    }
+}
+
+#[test]
+fn what_is_seen_less_of_while_a_snapshot_comes_is_seen_less_of() {
+    for keep in [false, true] {
+        let mut db = reader(&ALL);
+        let commit = commit_of(BOB, 1, 0, vec![made(10, None)]);
+        let cut = state_of(&commit.changes[0], &commit);
+        let mut whole = cut.clone();
+        let secret = commit_of(BOB, 2, 10, vec![changed(10, "secret", 1)]);
+        whole = apply(Some(whole), &secret.changes[0], Origin::of(&secret));
+        db.stage(&page(&[whole], vec![])).unwrap();
+        let mut last = page(&[cut.clone()], vec![]);
+        (last.page, last.gone) = (1, vec![atome(10)]);
+        db.stage(&last).unwrap();
+        db.install(end(60, 0), keep).unwrap();
+        check(&db);
+        assert_eq!(db.get(atome(10)).unwrap(), Some(cut));
     }
 }
 
