@@ -413,7 +413,8 @@ pub struct Snapshot {
     pub page: u64,
     /// States of atomes; a state may come in parts, or again: they are joined.
     pub states: Vec<RawState>,
-    /// Atomes that earlier pages may have, and that the reader may not have any more.
+    /// Atomes that were evicted since: what earlier pages have of them goes. What is seen of them still is in
+    /// `states`, of this page or a later one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gone: Vec<AtomeId>,
     /// Grants that the reader has to do with; one that comes again takes the place of the one before.

@@ -321,7 +321,7 @@ fn what_is_seen_less_of_while_a_snapshot_comes_is_seen_less_of() {
         let secret = commit_of(BOB, 2, 10, vec![changed(10, "secret", 1)]);
         whole = apply(Some(whole), &secret.changes[0], Origin::of(&secret));
         db.stage(&page(&[whole], vec![])).unwrap();
-        let mut last = page(&[cut.clone()], vec![]);
+        let mut last = page(std::slice::from_ref(&cut), vec![]);
         (last.page, last.gone) = (1, vec![atome(10)]);
         db.stage(&last).unwrap();
         db.install(end(60, 0), keep).unwrap();
