@@ -23,13 +23,22 @@ impl World {
     /// Someone, or the network's time, sets the clock of a machine or of the hub.
     pub(super) fn jump_clock(&mut self) {
         let skew_ms = some_skew_ms(&mut self.rng, self.kind);
-        if self.rng.percent(20) && self.kind != Kind::Forgetful {
+        // Where accounts share, the hub's clock does not go back: what has begun by it does not end.
+        let may_hub = match self.kind {
+            Kind::Apart => true,
+            Kind::Forgetful => false,
+            Kind::Sharing => skew_ms > self.hub.skew_ms,
+        };
+        if self.rng.percent(20) && may_hub {
             self.note(
                 Who::World,
                 format_args!("the hub's clock is {skew_ms} ms off"),
             );
             self.tally.hub_jumps += u64::from(self.hub.skew_ms != skew_ms);
             self.hub.skew_ms = skew_ms;
+            if self.kind == Kind::Sharing {
+                self.tell_heads();
+            }
             return;
         }
         let machine = self.rng.below(self.machines.len());
