@@ -32,6 +32,7 @@ mod namespaces;
 mod no_progress;
 mod offline;
 mod old_stores;
+mod put_off;
 mod quarantine;
 mod receipts;
 mod reload;
