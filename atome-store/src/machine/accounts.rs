@@ -51,13 +51,24 @@ impl MachineDb {
     /// [`StoreError::NoSuchAccount`].
     pub fn remove_account(&mut self, account: AccountId) -> Result<(), StoreError> {
         atomically(self, |db| {
-            let gone = db.execute("DELETE FROM accounts WHERE account = ?", [Db(account)])?;
-            some(gone)?;
-            db.execute("DELETE FROM ties WHERE account = ?", [Db(account)])?;
+            db.forget_account(account)?;
             db.execute(
                 "INSERT INTO removals (account) VALUES (?) ON CONFLICT DO NOTHING",
                 [Db(account)],
             )?;
+            Ok(())
+        })
+    }
+
+    /// Takes an account away, with its ties, and leaves its files.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoSuchAccount`].
+    pub fn forget_account(&mut self, account: AccountId) -> Result<(), StoreError> {
+        atomically(self, |db| {
+            some(db.execute("DELETE FROM accounts WHERE account = ?", [Db(account)])?)?;
+            db.execute("DELETE FROM ties WHERE account = ?", [Db(account)])?;
             Ok(())
         })
     }
