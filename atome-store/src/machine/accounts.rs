@@ -51,7 +51,7 @@ impl MachineDb {
     /// [`StoreError::NoSuchAccount`].
     pub fn remove_account(&mut self, account: AccountId) -> Result<(), StoreError> {
         atomically(self, |db| {
-            db.forget_account(account)?;
+            db.delete_account(account)?;
             db.execute(
                 "INSERT INTO removals (account) VALUES (?) ON CONFLICT DO NOTHING",
                 [Db(account)],
@@ -66,11 +66,13 @@ impl MachineDb {
     ///
     /// [`StoreError::NoSuchAccount`].
     pub fn forget_account(&mut self, account: AccountId) -> Result<(), StoreError> {
-        atomically(self, |db| {
-            some(db.execute("DELETE FROM accounts WHERE account = ?", [Db(account)])?)?;
-            db.execute("DELETE FROM ties WHERE account = ?", [Db(account)])?;
-            Ok(())
-        })
+        atomically(self, |db| db.delete_account(account))
+    }
+
+    fn delete_account(&self, account: AccountId) -> Result<(), StoreError> {
+        some(self.execute("DELETE FROM accounts WHERE account = ?", [Db(account)])?)?;
+        self.execute("DELETE FROM ties WHERE account = ?", [Db(account)])?;
+        Ok(())
     }
 
     /// Notes that the files of an account that was taken away are gone.

@@ -290,7 +290,7 @@ async fn ties_outlive_a_restart_and_end_with_their_account() {
 #[test]
 fn what_nothing_else_knows_is_carried_into_a_new_store() {
     let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name);
+    let path = |name: &str| folder.path().join("state").join(name);
     let mut db = MachineDb::open(&path("old.db"), Durability::Full).unwrap();
     let tie = |uid, n| Tie {
         uid,
