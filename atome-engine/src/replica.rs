@@ -15,7 +15,7 @@ mod wait;
 
 use std::collections::VecDeque;
 
-use atome_proto::code::Problem;
+use atome_proto::code::{Code, Problem};
 use atome_proto::commit::RawCommit;
 use atome_proto::id::{Epoch, HubId, ReplicaId};
 use atome_proto::local::v1::SetMode;
@@ -384,6 +384,10 @@ impl Replica {
 
     /// The store refuses: everything that it did not take comes again after a while.
     fn on_store_failed(&mut self, problem: Problem, now: Now) {
+        // What cannot be read is the hub's matter; anything else is the disk's.
+        if problem.code == Code::BadData && self.jobs.front().is_some_and(StoreJob::is_feed) {
+            self.brought_nothing();
+        }
         self.storing = false;
         self.jobs.clear();
         self.hang_up(Some(problem), None, now);

@@ -217,10 +217,10 @@ impl StoreError {
         match self {
             Self::NotFound(_) | Self::NoSuchCommit(_) | Self::NoSuchAccount => Code::NotFound,
             Self::Exists(_) | Self::HasSynced | Self::AccountExists => Code::Conflict,
-            Self::BadData(_) => Code::BadData,
+            Self::BadData(_) | Self::BadFeed(_) => Code::BadData,
             Self::BadName(_) => Code::BadRequest,
             Self::Refused { code, .. } => *code,
-            Self::Gap { .. } | Self::BadFeed(_) => Code::Internal,
+            Self::Gap { .. } => Code::Internal,
             Self::Fault(fault) => fault.code(),
         }
     }

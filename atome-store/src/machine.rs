@@ -4,6 +4,7 @@
 //! Tokens of the hub are not here; where they are is the configuration's choice.
 
 mod accounts;
+mod carry;
 mod db;
 mod directory;
 mod queue;
@@ -15,6 +16,7 @@ mod tests;
 use atome_proto::account::{DirectoryEntry, Secret};
 use atome_proto::{AccountId, Epoch, HubId};
 
+pub use carry::{Carried, carry};
 pub use db::MachineDb;
 pub use read::MachineView;
 pub use store::MachineStore;

@@ -40,6 +40,7 @@ mod join;
 mod keeper;
 mod login;
 mod logout;
+pub(crate) mod machine_file;
 mod password;
 pub(crate) mod quarantine;
 mod registrar;
@@ -53,6 +54,8 @@ mod sessions;
 mod state;
 mod token;
 mod tokens;
+
+use machine_file::MachineFile;
 
 pub use directory::Wanted;
 pub use figures::{Figures, StoreSize};
@@ -131,6 +134,8 @@ struct Inner {
     slots: Mutex<BTreeMap<AccountId, Slot>>,
     /// Accounts are made one at a time, so that none is opened twice.
     making: tokio::sync::Mutex<()>,
+    /// The machine store is copied once at a time.
+    copying: tokio::sync::Mutex<()>,
     /// Heard when the keeper has something to do.
     keep_now: Notify,
     tasks: Mutex<JoinSet<()>>,
@@ -160,8 +165,7 @@ impl Accounts {
             None => None,
         };
         let accounts = Self(Arc::new(Inner {
-            // Written seldom, and an account that is lost takes all of its writes with it.
-            machine: MachineStore::open(&config.state_dir.join("machine.db"), Durability::Full)?,
+            machine: open_machine(config).await?,
             secrets: open_secrets(config, &stop).await?,
             hashing: Hashing::default(),
             tried: guesses::Tried::default(),
@@ -173,6 +177,7 @@ impl Accounts {
             declaration,
             slots: Mutex::default(),
             making: tokio::sync::Mutex::default(),
+            copying: tokio::sync::Mutex::default(),
             keep_now: Notify::new(),
             tasks: Mutex::default(),
             stop,
@@ -182,6 +187,7 @@ impl Accounts {
         if config.directory == DirectoryMode::None {
             accounts.write(MachineDb::clear_directory).await?;
         }
+        accounts.keep_copy().await;
         for row in accounts.rows().await? {
             if let Err(problem) = accounts.start(&row).await {
                 let account = row.entry.user_id;
@@ -330,6 +336,13 @@ impl Accounts {
     fn wall_ms() -> u64 {
         clock::wall_ms()
     }
+}
+
+/// Opening may migrate, or save what is left of a damaged file.
+async fn open_machine(config: &Config) -> Result<MachineStore, AccountsError> {
+    let file = MachineFile::of(&config.state_dir);
+    let opened = tokio::task::spawn_blocking(move || file.open());
+    Ok(opened.await.map_err(|_| stopping())??)
 }
 
 /// A keyring may first ask a person for its password, who may end the daemon instead.

@@ -14,6 +14,7 @@ use atome_proto::Problem;
 use atome_proto::local::v1::{Facts, Finding, FindingCode};
 
 use crate::accounts::Accounts;
+use crate::accounts::machine_file::MACHINE;
 use crate::api::Peer;
 
 /// How long the check of one store may take. A reader holds the WAL back for so long at most.
@@ -59,6 +60,7 @@ impl Doctor {
         if is_operator(peer) {
             found.push(machine::files(&config.state_dir).await);
             found.push(account::store(&accounts.machine_file(), CHECK_LIMIT).await);
+            found.extend(account::quarantined(&config.state_dir, MACHINE));
         }
         found.push(machine::secrets(accounts.secrets().clone()).await);
         let told = hub::examine(&config, accounts.hub()).await;

@@ -1,16 +1,21 @@
 //! Stores whose file is damaged: moved aside whole, what was pending saved, the rest back from the hub.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use atome_tests::Machine;
+use atome_tests::{Hub, Machine};
 
-use crate::world::{Must, World, export, json, run, verified_digest, wait};
+use crate::world::{Must, NAME, PASSWORD, World, export, fails, json, run, verified_digest, wait};
 
 /// The file of the only account's store.
 fn store(machine: &Machine) -> PathBuf {
     let mut folders = fs::read_dir(machine.state_dir().join("accounts")).must();
     folders.next().unwrap().must().path().join("replica.db")
+}
+
+/// The file of the machine's own store.
+fn machine_store(machine: &Machine) -> PathBuf {
+    machine.state_dir().join("machine.db")
 }
 
 /// The folder in which the only damaged store is kept.
@@ -22,11 +27,10 @@ fn kept(machine: &Machine) -> PathBuf {
 }
 
 /// Writes over what stands in the first page after the header, where the tables are named.
-fn spoil_the_first_page(machine: &Machine) -> Vec<u8> {
-    let path = store(machine);
-    let mut bytes = fs::read(&path).must();
+fn spoil_the_first_page(path: &Path) -> Vec<u8> {
+    let mut bytes = fs::read(path).must();
     bytes[100..400].fill(0xa5);
-    fs::write(&path, &bytes).must();
+    fs::write(path, &bytes).must();
     bytes
 }
 
@@ -60,7 +64,7 @@ fn a_store_that_cannot_be_read_at_all_comes_back_from_the_hub() {
     wait(&machine);
     let before = export(&machine);
     machine.stop().must();
-    let broken = spoil_the_first_page(&machine);
+    let broken = spoil_the_first_page(&store(&machine));
     machine.start().must();
     wait(&machine);
     assert_eq!(export(&machine), before);
@@ -151,4 +155,98 @@ fn with_no_hub_all_that_can_be_read_is_saved() {
         7
     );
     run(&machine, &["set", "key:n/1", "title=y"]);
+}
+
+/// Takes an account's part of what is said.
+fn of<'a>(account: &'a str, arguments: &[&'a str]) -> Vec<&'a str> {
+    [arguments, &["--account", account]].concat()
+}
+
+/// Two accounts on one machine: one in sync with a hub that is away now, with a write that waits; one that no hub
+/// knows yet, with all that it has.
+fn two_accounts(world: &World) -> (Hub, Machine, [String; 2]) {
+    let mut hub = world.hub();
+    let machine = world.machine_with_account("a", Some(&hub));
+    run(&machine, &["create", "note", "--key", "n/1", "title=x"]);
+    wait(&machine);
+    hub.stop().must();
+    run(&machine, &["create", "note", "--key", "n/2", "title=y"]);
+    let create = ["account", "create", "eve", "--password-stdin"];
+    machine.ctl().run_with(&create, PASSWORD).must();
+    run(&machine, &of("eve", &["create", "note", "title=z"]));
+    let exports = [NAME, "eve"].map(|name| run(&machine, &of(name, &["export"])).stdout);
+    (hub, machine, exports)
+}
+
+/// Damages the machine's store; both accounts are there again without a login, and go on with the hub.
+fn comes_back_from_its_copy(damage: impl Fn(&Path)) {
+    let world = World::new();
+    let (mut hub, mut machine, exports) = two_accounts(&world);
+    machine.stop().must();
+    damage(&machine_store(&machine));
+    machine.start().must();
+    for (name, before) in [NAME, "eve"].iter().zip(&exports) {
+        assert_eq!(run(&machine, &of(name, &["export"])).stdout, *before);
+        run(&machine, &of(name, &["create", "note", "title=later"]));
+    }
+    let told = fs::read_to_string(kept(&machine).join("what-happened.txt")).must();
+    assert!(told.contains("2 accounts were saved."), "{told}");
+    let doctor = machine.ctl().ask(&["-o", "json", "doctor"]).must();
+    assert!(
+        doctor.stdout.contains("store-quarantined"),
+        "{}",
+        doctor.stdout
+    );
+    hub.start().must();
+    for name in [NAME, "eve"] {
+        run(&machine, &of(name, &["sync", "wait"]));
+        let other = world.machine(name, Some(&hub));
+        let login = ["login", name, "--password-stdin"];
+        other.ctl().run_with(&login, PASSWORD).must();
+        wait(&other);
+        let export_here = run(&machine, &of(name, &["export"])).stdout;
+        assert_eq!(export(&other), export_here);
+    }
+}
+
+#[test]
+fn a_machine_store_that_cannot_be_read_comes_back_from_its_copy() {
+    comes_back_from_its_copy(|path| drop(spoil_the_first_page(path)));
+}
+
+#[test]
+fn a_machine_store_that_is_gone_comes_back_from_its_copy() {
+    comes_back_from_its_copy(|path| fs::write(path, b"").must());
+    comes_back_from_its_copy(|path| fs::remove_file(path).must());
+}
+
+#[test]
+fn with_no_copy_either_a_login_at_the_hub_opens_an_account_with_all_that_waits() {
+    let world = World::new();
+    let (mut hub, mut machine, [before, _]) = two_accounts(&world);
+    let backup = world.path("eve.backup");
+    let backup = backup.to_str().unwrap();
+    run(&machine, &of("eve", &["backup", backup]));
+    machine.stop().must();
+    let accounts = machine.state_dir().join("accounts");
+    let folders = || fs::read_dir(&accounts).must().count();
+    assert_eq!(folders(), 2);
+    let broken = spoil_the_first_page(&machine_store(&machine));
+    fs::remove_file(machine.state_dir().join("machine.copy.db")).must();
+    machine.start().must();
+    let kept = kept(&machine);
+    assert_eq!(fs::read(kept.join("machine.db")).must(), broken);
+    let told = fs::read_to_string(kept.join("what-happened.txt")).must();
+    assert!(told.contains("atomectl login"), "{told}");
+    fails(&machine, &["list"], 4, "auth_required");
+    // What is there is not given to whoever brings a file, and not taken away for it.
+    fails(&machine, &["restore-backup", backup], 5, "conflict");
+    assert_eq!(folders(), 2);
+    hub.start().must();
+    let login = ["login", NAME, "--password-stdin"];
+    machine.ctl().run_with(&login, PASSWORD).must();
+    wait(&machine);
+    assert_eq!(export(&machine), before);
+    let other = world.machine_logged_in("b", &hub);
+    assert_eq!(export(&other), before);
 }

@@ -66,7 +66,8 @@ fn keeps_tokens(path: &Path) -> bool {
 /// Whether a file holds the table of accounts.
 fn keeps_hashes(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
-    name.is_some_and(|name| name.starts_with("machine.db") || name.starts_with("hub.db"))
+    let stores = ["machine.db", "machine.copy.db", "hub.db"];
+    name.is_some_and(|name| stores.iter().any(|store| name.starts_with(store)))
 }
 
 #[test]

@@ -192,6 +192,12 @@ impl Hub {
         }
     }
 
+    /// The files that its TLS needs; `None` where it has none.
+    #[must_use]
+    pub fn authority(&self) -> Option<&Authority> {
+        self.authority.as_ref()
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> (&'static str, u16) {

@@ -281,7 +281,10 @@ impl Replica {
         self.status.forked();
         self.waits.renumber(self.position.number);
         self.hang_up(None, None, now);
-        self.link.state = State::Closed(Some(now.mono_ms));
+        // A hub that sees one copy after the other is at fault itself, and is not asked without a pause.
+        if self.link.backoff.failures() == 1 {
+            self.link.state = State::Closed(Some(now.mono_ms));
+        }
     }
 
     pub(super) fn on_auth_refused(&mut self, problem: Problem, now: Now) {

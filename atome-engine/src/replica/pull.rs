@@ -7,7 +7,7 @@ use atome_proto::sync::v1::{Applied, Batch, Cursor, Evicted, Pull as PullFrame, 
 use crate::clock::Now;
 use crate::replica::{Replica, StoreJob};
 
-/// How often the same cursor may be asked for without progress before that is a fault (`progress`).
+/// How often the feed may be asked for again at the same cursor before that is a fault (`progress`).
 const ASKED_MAX: u32 = 3;
 /// Frames that may wait for the store; a hub that sends more than the window allows loses the rest,
 /// and is asked again (`bounded`).
@@ -21,7 +21,7 @@ enum Again {
     No,
     /// Yes, as soon as the store is quiet.
     Due,
-    /// It was: what does not fit comes from before that, and is passed over.
+    /// It was: what does not fit comes from before that, and is passed over, unless it is what did not fit then.
     Asked,
 }
 
@@ -32,14 +32,28 @@ struct Pages {
     next: u64,
 }
 
+/// The place of a frame in what was asked for, to know the frame when it comes again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// A batch that begins with this feed number.
+    Batch(u64),
+    /// A page of a snapshot.
+    Page(Pages),
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Pull {
     /// The last feed number received on this connection, in order.
     received: u64,
     snapshot: Option<Pages>,
+    /// The head at which the last snapshot began, of those that came since the feed was asked for.
+    began: Option<u64>,
     again: Again,
-    /// The cursor asked for last, and how often in a row.
-    asked: Option<(u64, u32)>,
+    /// What did not fit, the last time that something did not.
+    misfit: Option<Place>,
+    /// How often an answer brought nothing, on this connection or before, while the cursor stood at this one.
+    fruitless: u32,
+    cursor: Option<Cursor>,
     /// The last eviction that the hub was told of on this connection.
     evicted: u64,
 }
@@ -48,6 +62,7 @@ impl Pull {
     pub(super) fn disconnected(&mut self) {
         self.snapshot = None;
         self.again = Again::No;
+        self.misfit = None;
         self.evicted = 0;
     }
 
@@ -60,10 +75,13 @@ impl Pull {
         self.again = Again::Due;
     }
 
-    /// A frame does not follow what was received before.
-    fn misplaced(&mut self) {
-        if self.again == Again::No {
+    /// A frame does not follow what was received before. Of those that were on their way when the feed was asked
+    /// for again each has a later place than the one before; the same place is the answer, and the same one.
+    fn misplaced(&mut self, frame: Place) {
+        let is_same = self.misfit == Some(frame);
+        if self.again == Again::No || (self.again == Again::Asked && is_same) {
             self.again = Again::Due;
+            self.misfit = Some(frame);
         }
     }
 }
@@ -73,6 +91,7 @@ impl Replica {
     pub(super) fn ask_feed(&mut self) {
         self.pull.received = self.position.feed();
         self.pull.snapshot = None;
+        self.pull.began = None;
         self.send(PullFrame {
             cursor: self.position.cursor,
             window: WINDOW_FRAMES,
@@ -81,24 +100,33 @@ impl Replica {
 
     /// Asks again, where that is due; after too many times without progress, backs off.
     pub(super) fn plan_pull(&mut self, now: Now) {
+        if self.pull.cursor != self.position.cursor {
+            self.pull.cursor = self.position.cursor;
+            self.pull.fruitless = 0;
+            self.status.stuck(false);
+        }
         if self.pull.again != Again::Due || self.storing || !self.link.is_welcome() {
             return;
         }
-        let feed = self.position.feed();
-        let times = match self.pull.asked {
-            Some((last, times)) if last == feed => times + 1,
-            Some(_) | None => 1,
-        };
-        self.pull.asked = Some((feed, times));
-        if times > ASKED_MAX {
-            self.pull.asked = None;
-            self.status.stuck(true);
+        if self.brought_nothing() {
+            let feed = self.position.feed();
             let message = format!("the hub gives no progress after feed number {feed}");
             return self.hang_up(Some(Problem::new(Code::Internal, message)), None, now);
         }
         self.jobs.retain(|job| !job.is_feed());
         self.pull.again = Again::Asked;
         self.ask_feed();
+    }
+
+    /// Notes that the hub's answer brought nothing; whether it has done so too often.
+    pub(super) fn brought_nothing(&mut self) -> bool {
+        self.pull.fruitless += 1;
+        let too_often = self.pull.fruitless > ASKED_MAX;
+        if too_often {
+            self.pull.fruitless = 0;
+            self.status.stuck(true);
+        }
+        too_often
     }
 
     /// Tells the hub which evictions are carried out: once on each connection, and when there are more.
@@ -117,7 +145,7 @@ impl Replica {
         };
         let fits = batch.from == self.pull.received + 1 && self.pull.snapshot.is_none();
         if !fits || self.jobs.len() >= JOBS_MAX {
-            return self.pull.misplaced();
+            return self.pull.misplaced(Place::Batch(batch.from));
         }
         if batch.last_mine() > self.number_max() {
             return self.link.fork_seen();
@@ -133,8 +161,6 @@ impl Replica {
     }
 
     pub(super) fn on_applied(&mut self, cursor: Option<Cursor>) {
-        self.pull.asked = None;
-        self.status.stuck(false);
         if self.link.is_welcome() {
             self.send(Applied { cursor });
         }
@@ -145,13 +171,15 @@ impl Replica {
             since: page.since,
             next: page.page,
         };
-        if page.page == 0 {
+        // One that begins anew is of a later head.
+        if page.page == 0 && self.pull.began != Some(page.since) {
+            self.pull.began = Some(page.since);
             self.pull.snapshot = Some(place);
             self.pull.again = Again::No;
             self.status.snapshot_begins(page.total);
         }
         if self.pull.snapshot != Some(place) || self.jobs.len() >= JOBS_MAX {
-            return self.pull.misplaced();
+            return self.pull.misplaced(Place::Page(place));
         }
         self.pull.snapshot = Some(Pages {
             next: place.next + 1,
@@ -175,8 +203,6 @@ impl Replica {
     }
 
     pub(super) fn on_installed(&mut self) {
-        self.pull.asked = None;
-        self.status.stuck(false);
         self.status.snapshot_ends();
     }
 }

@@ -121,6 +121,7 @@ impl Replica {
         if self.is_synced() {
             self.status.last_synced_ms = Some(now.wall_ms);
             self.status.last_error = None;
+            self.status.stuck = false;
         }
     }
 

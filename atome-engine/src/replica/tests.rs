@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::*;
 
+mod progress;
 mod receipts;
 
 const HUB: HubId = HubId(Uuid::from_u128(7));
@@ -224,51 +225,6 @@ fn commits_go_out_a_window_at_a_time_and_are_acknowledged_when_durable() {
         effects(&mut replica)[..],
         [Effect::ReadPending { after: 20, .. }]
     ));
-}
-
-#[test]
-fn a_batch_that_does_not_follow_is_asked_for_again_and_at_last_given_up() {
-    let mut replica = open(position(0, 0, Some(3)), 9, 0);
-    replica.handle(batch(4, vec![foreign()]), at(3));
-    assert!(matches!(
-        effects(&mut replica)[..],
-        [Effect::Store(StoreJob::Apply { .. })]
-    ));
-    replica.handle(batch(6, vec![foreign()]), at(3));
-    assert_eq!(
-        effects(&mut replica),
-        [],
-        "the store is asked first where that leads"
-    );
-    replica.handle(
-        Input::Done(Position {
-            revision: 1,
-            ..position(0, 0, Some(4))
-        }),
-        at(4),
-    );
-    assert_eq!(sent_pulls(&effects(&mut replica)), 1);
-    replica.handle(batch(6, vec![foreign()]), at(5));
-    assert_eq!(effects(&mut replica), [], "that was on its way before");
-    let pong = |timestamp| {
-        Input::Frame(
-            Pong {
-                timestamp,
-                hub_time: 5,
-                head: 9,
-                number: 0,
-            }
-            .into(),
-        )
-    };
-    let mut asked = 0;
-    for _ in 0..10 {
-        replica.handle(pong(0), at(6));
-        asked += sent_pulls(&effects(&mut replica));
-    }
-    assert_eq!(asked, 2, "three times in all, then it backs off");
-    assert!(replica.progress().findings.contains(&Finding::NoProgress));
-    assert!(!replica.progress().connected);
 }
 
 #[test]

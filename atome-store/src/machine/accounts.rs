@@ -51,15 +51,28 @@ impl MachineDb {
     /// [`StoreError::NoSuchAccount`].
     pub fn remove_account(&mut self, account: AccountId) -> Result<(), StoreError> {
         atomically(self, |db| {
-            let gone = db.execute("DELETE FROM accounts WHERE account = ?", [Db(account)])?;
-            some(gone)?;
-            db.execute("DELETE FROM ties WHERE account = ?", [Db(account)])?;
+            db.delete_account(account)?;
             db.execute(
                 "INSERT INTO removals (account) VALUES (?) ON CONFLICT DO NOTHING",
                 [Db(account)],
             )?;
             Ok(())
         })
+    }
+
+    /// Takes an account away, with its ties, and leaves its files.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoSuchAccount`].
+    pub fn forget_account(&mut self, account: AccountId) -> Result<(), StoreError> {
+        atomically(self, |db| db.delete_account(account))
+    }
+
+    fn delete_account(&self, account: AccountId) -> Result<(), StoreError> {
+        some(self.execute("DELETE FROM accounts WHERE account = ?", [Db(account)])?)?;
+        self.execute("DELETE FROM ties WHERE account = ?", [Db(account)])?;
+        Ok(())
     }
 
     /// Notes that the files of an account that was taken away are gone.

@@ -33,6 +33,11 @@ impl MachineView<'_> {
         self.ties("account = ?", [Db(account)])
     }
 
+    /// Which Unix users may use which accounts, all of them.
+    pub fn all_ties(&self) -> Result<Vec<Tie>, StoreError> {
+        self.ties("TRUE", [])
+    }
+
     fn ties(&self, which: &str, with: impl Params) -> Result<Vec<Tie>, StoreError> {
         let sql = format!("SELECT uid, account, since_ms FROM ties WHERE {which}");
         let mut statement = self.0.prepare_cached(&sql)?;

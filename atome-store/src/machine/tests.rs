@@ -1,11 +1,13 @@
 //! What a machine store must do.
 
+use std::path::{Path, PathBuf};
+
 use atome_proto::account::{DirectoryEntry, Secret, Visibility};
 use atome_proto::directory::{DirectoryChange, DirectoryEvent};
 use atome_proto::{AccountId, Code, Epoch, HubId};
 use uuid::Uuid;
 
-use super::{DirectoryCursor, MachineAccount, MachineDb, MachineStore, SessionTerm, Tie};
+use super::{DirectoryCursor, MachineAccount, MachineDb, MachineStore, SessionTerm, Tie, carry};
 use crate::error::StoreError;
 use crate::sqlite::Durability;
 
@@ -283,4 +285,50 @@ async fn ties_outlive_a_restart_and_end_with_their_account() {
     let removals = store.read(|view| view.removals()).await;
     assert_eq!(removals.unwrap(), []);
     store.close().await;
+}
+
+#[test]
+fn what_nothing_else_knows_is_carried_into_a_new_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join("state").join(name);
+    let mut db = MachineDb::open(&path("old.db"), Durability::Full).unwrap();
+    let tie = |uid, n| Tie {
+        uid,
+        account: id(n),
+        since_ms: 7,
+    };
+    for (n, name) in [(1, "a"), (2, "b"), (3, "gone")] {
+        db.create_account(&account(n, name)).unwrap();
+        db.tie(tie(1000, n)).unwrap();
+    }
+    let hash = Secret("$argon2id$other".to_owned());
+    let term = SessionTerm::used(9, 1);
+    let to = account(4, "at the hub").entry;
+    db.begin_join(id(2), &to, &hash, term).unwrap();
+    db.add_revocation(id(1), "a-1", 6).unwrap();
+    drop(db);
+    // The copy is older than a removal.
+    carry(&[&path("old.db")], &path("copy.db")).unwrap();
+    let mut db = MachineDb::open(&path("old.db"), Durability::Full).unwrap();
+    db.remove_account(id(3)).unwrap();
+    db.execute("DROP TABLE accounts", []).unwrap();
+    drop(db);
+
+    let sources = [path("old.db"), path("none.db"), path("copy.db")];
+    let sources: Vec<&Path> = sources.iter().map(PathBuf::as_path).collect();
+    let carried = carry(&sources, &path("new.db")).unwrap();
+    assert_eq!((carried.accounts, carried.lost), (2, vec![]));
+    let new = MachineDb::open(&path("new.db"), Durability::Full).unwrap();
+    let view = new.view();
+    let names: Vec<_> = view.accounts().unwrap();
+    let names: Vec<_> = names.iter().map(|it| it.entry.username.as_str()).collect();
+    assert_eq!(names, ["a", "at the hub"]);
+    let joining = view.account(id(2)).unwrap().unwrap();
+    assert_eq!((joining.joins, joining.session), (Some(id(4)), Some(term)));
+    assert_eq!(view.all_ties().unwrap(), [tie(1000, 1), tie(1000, 2)]);
+    assert_eq!(view.removals().unwrap(), [id(3)]);
+    assert_eq!(view.revocations().unwrap()[0].secret, "a-1");
+
+    let nothing = carry(&[&path("none.db")], &path("empty.db")).unwrap();
+    assert_eq!((nothing.accounts, nothing.lost.len()), (0, 4));
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use atome_engine::digest::{add_state, of_state};
-use atome_engine::merge::join;
+use atome_engine::merge::{Origin, apply, join};
 use atome_engine::replica::Position;
 use atome_proto::AtomeId;
 use atome_proto::digest::Buckets;
@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::bench::{Bench, add_to_digest, insert};
 use super::head::Head;
-use super::recompute::recompute;
+use super::recompute::{add_versions, baseline, recompute};
 use super::{ReplicaDb, ack, read, timeline};
 use crate::error::StoreError;
 use crate::sqlite::value::Db;
@@ -28,6 +28,10 @@ pub struct Recount {
     pub kept: Buckets,
     /// The digest of the states, row by row.
     pub counted: Buckets,
+    /// The same without commits that wait at the hub for something, which are in none of its states.
+    pub decided: Buckets,
+    /// The atomes that such commits touch, by id.
+    pub deferred: Vec<AtomeId>,
     /// Rows that cannot be read, or contradict themselves.
     pub broken: Vec<AtomeId>,
 }
@@ -89,22 +93,68 @@ fn fits(row: &Row<'_>, state: &AtomeState) -> bool {
 /// Counts every row of the states that count.
 pub(super) fn recount(connection: &Connection) -> Result<Recount, StoreError> {
     let (feed, kept) = read::digest(connection)?;
-    let (mut counted, mut broken) = (Buckets::default(), vec![]);
+    let decided_here = without_deferred(connection)?;
+    let (mut counted, mut broken, mut others) = (Buckets::default(), vec![], vec![]);
     let mut statement = connection.prepare_cached(ROWS)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let Kept { atome, state } = Kept::of_row(row)?;
         match state {
-            Some(state) => add_state(&mut counted, &state),
+            Some(state) => {
+                add_state(&mut counted, &state);
+                if let Some(decided) = decided_here.get(&atome) {
+                    let decided = decided.as_ref().map(of_state).unwrap_or_default();
+                    others.push((bucket_of(&atome), decided.minus(of_state(&state))));
+                }
+            }
             None => broken.push(atome),
         }
+    }
+    let mut decided = counted.clone();
+    for (bucket, differs_by) in others {
+        decided.add(bucket, differs_by);
     }
     Ok(Recount {
         feed,
         kept,
         counted,
+        decided,
+        deferred: decided_here.into_keys().collect(),
         broken,
     })
+}
+
+/// The atomes that commits touch which wait at the hub for something, as they are without those commits: `None`
+/// where nothing is left of one.
+fn without_deferred(
+    connection: &Connection,
+) -> Result<BTreeMap<AtomeId, Option<AtomeState>>, StoreError> {
+    let deferred = ack::deferred_ids(connection)?;
+    let head = Head::read(connection)?;
+    let mut states = BTreeMap::new();
+    for atome in touched_by(connection, &deferred)? {
+        let mut versions = BTreeMap::new();
+        add_versions(connection, &head, atome, &mut versions)?;
+        let mut state = baseline(connection, head.generation, atome)?;
+        for id in versions.into_keys().filter(|id| !deferred.contains(id)) {
+            let commit = timeline::by_id(connection, id)?.commit()?;
+            for change in commit.changes.iter().filter(|it| it.atome == atome) {
+                state = Some(apply(state, change, Origin::of(&commit)));
+            }
+        }
+        states.insert(atome, state);
+    }
+    Ok(states)
+}
+
+/// The atomes that commits alter.
+fn touched_by(connection: &Connection, ids: &[u64]) -> Result<BTreeSet<AtomeId>, StoreError> {
+    let mut touched = BTreeSet::new();
+    for id in ids {
+        let commit = timeline::by_id(connection, *id)?.commit()?;
+        touched.extend(commit.changes.iter().map(|change| change.atome));
+    }
+    Ok(touched)
 }
 
 /// A part of the hub's states: all that it has in some buckets, of ids after one and up to another.
@@ -139,13 +189,14 @@ pub fn read_states(states: &[RawState]) -> Result<Vec<AtomeState>, StoreError> {
     Ok(whole.into_values().collect())
 }
 
-/// What differs between a part of the hub's states and what is here, by id.
+/// What differs between a part of the hub's states and what is here without commits that wait at the hub, by id.
 pub(super) fn compare(connection: &Connection, part: &Part) -> Result<Vec<Found>, StoreError> {
     let mut theirs: BTreeMap<AtomeId, &AtomeState> = part
         .states
         .iter()
         .map(|state| (state.atome, state))
         .collect();
+    let mut decided_here = without_deferred(connection)?;
     let mut found = vec![];
     let sql = format!("{ROWS} AND a.atome > coalesce(?1, x'') AND (?2 IS NULL OR a.atome <= ?2)");
     let mut statement = connection.prepare_cached(&sql)?;
@@ -155,7 +206,11 @@ pub(super) fn compare(connection: &Connection, part: &Part) -> Result<Vec<Found>
         if !part.buckets.contains(&bucket_of(&atome)) {
             continue;
         }
-        let here = Kept::of_row(row)?.state;
+        let here = match (Kept::of_row(row)?.state, decided_here.remove(&atome)) {
+            (Some(_), Some(None)) => continue,
+            (Some(_), Some(decided)) => decided,
+            (kept, _) => kept,
+        };
         let (kind, keys) = match (here, theirs.remove(&atome)) {
             (None, _) => (FoundKind::Unreadable, vec![]),
             (Some(_), None) => (FoundKind::Extra, vec![]),
@@ -249,12 +304,7 @@ fn redo_deferred(
     states: &[AtomeState],
 ) -> Result<(), StoreError> {
     let mended: BTreeSet<AtomeId> = states.iter().map(|state| state.atome).collect();
-    let mut waiting = BTreeSet::new();
-    for id in ack::deferred_ids(connection)? {
-        let commit = timeline::by_id(connection, id)?.commit()?;
-        waiting.extend(commit.changes.iter().map(|change| change.atome));
-    }
-    let waiting = &waiting & &mended;
+    let waiting = &touched_by(connection, &ack::deferred_ids(connection)?)? & &mended;
     let mut bench = Bench::new(connection, head.generation);
     recompute(connection, head, &mut bench, &waiting)?;
     bench.finish()

@@ -180,6 +180,9 @@ async fn refused(context: &mut Context) -> Result<(), Fault> {
 async fn verify(context: &mut Context, repair: bool) -> Result<(), Fault> {
     let compared = context.client.sync_verify(repair).await?;
     context.out.document(&compared, verify_fields)?;
+    if !compared.deferred.is_empty() {
+        context.say.note(&put_off(compared.deferred.len()));
+    }
     if compared.equal {
         return Ok(());
     }
@@ -194,6 +197,17 @@ async fn verify(context: &mut Context, repair: bool) -> Result<(), Fault> {
     Err(Fault::No)
 }
 
+/// What is said of atomes with commits that the hub has put off.
+fn put_off(count: usize) -> String {
+    let atomes = match count {
+        1 => "1 atome".to_owned(),
+        count => format!("{count} atomes"),
+    };
+    format!(
+        "compared without commits on {atomes} that wait at the hub, for a grant or a publication"
+    )
+}
+
 fn verify_fields(compared: &SyncVerify) -> Vec<(&'static str, String)> {
     let mut fields = vec![
         (
@@ -204,6 +218,12 @@ fn verify_fields(compared: &SyncVerify) -> Vec<(&'static str, String)> {
         ("here", compared.local.to_string()),
         ("hub", compared.hub.to_string()),
     ];
+    fields.extend(
+        compared
+            .deferred
+            .iter()
+            .map(|atome| ("put off", atome.to_string())),
+    );
     if !compared.differing.is_empty() {
         let buckets: Vec<String> = compared
             .differing

@@ -54,7 +54,7 @@ impl Accounts {
         let row = row.map_err(|error| refusal(&error, ""))?;
         let id = row.entry.user_id;
         let here = self.read(move |view| view.account(id)).await?;
-        let is_new = here.is_none();
+        let (is_new, had_files) = (here.is_none(), self.folder(id).exists());
         match &here {
             Some(here) => {
                 // That the asker may use it; that its store opens does not matter.
@@ -74,7 +74,7 @@ impl Accounts {
         let restored = self.put_back(&row, file).await;
         if let Err(why) = restored {
             if is_new {
-                self.remove_held(id).await?;
+                self.withdraw(id, had_files).await?;
             } else {
                 self.start(&row).await?;
             }

@@ -57,20 +57,34 @@ impl Accounts {
         Ok(Selected { account, row })
     }
 
-    /// Adds an account to the machine and opens it; nothing of it is kept where that fails.
+    /// Adds an account to the machine and opens it; nothing of it is kept where that fails, but for files that
+    /// were there before.
     pub(super) async fn add(&self, row: &MachineAccount) -> Result<Account, Problem> {
         let _making = self.0.making.lock().await;
         let id = row.entry.user_id;
+        let had_files = self.folder(id).exists();
         self.add_row(row).await?;
         match self.start(row).await {
             Ok(account) => Ok(account),
             Err(why) => {
-                if let Err(error) = self.remove_held(id).await {
+                if let Err(error) = self.withdraw(id, had_files).await {
                     tracing::error!(account = %id, %error, "half an account is left");
                 }
                 Err(why)
             }
         }
+    }
+
+    /// Takes an account away that could not be added. Files that were there before, of a machine store that was
+    /// lost, stay for another try.
+    pub(super) async fn withdraw(&self, id: AccountId, had_files: bool) -> Result<(), Problem> {
+        if !had_files {
+            return self.remove_held(id).await;
+        }
+        self.stop(id).await;
+        self.write(move |db| db.forget_account(id)).await?;
+        self.keep_copy().await;
+        Ok(())
     }
 
     /// Adds an account to the machine, without its store.
@@ -82,7 +96,10 @@ impl Accounts {
             .write(move |db| db.create_account(&new))
             .await
         {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.keep_copy().await;
+                Ok(())
+            }
             Err(StoreError::AccountExists) => Err(taken(&row.entry.username)),
             Err(error) => Err(problem(&error)),
         }
@@ -95,7 +112,9 @@ impl Accounts {
             account,
             since_ms: Self::wall_ms(),
         };
-        self.write(move |db| db.tie(tie)).await
+        self.write(move |db| db.tie(tie)).await?;
+        self.keep_copy().await;
+        Ok(())
     }
 }
 

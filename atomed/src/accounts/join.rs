@@ -77,7 +77,9 @@ impl Accounts {
             move_store(&old, &new, from, to, fresh, durability)
         });
         moved.await.map_err(|_| stopping())??;
-        self.write(move |db| db.finish_join(from)).await
+        let joined = self.write(move |db| db.finish_join(from)).await?;
+        self.keep_copy().await;
+        Ok(joined)
     }
 
     /// Finishes, at the start, what an end in the midst of it left: accounts that are being removed, and

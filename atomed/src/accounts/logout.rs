@@ -48,6 +48,7 @@ impl Accounts {
             }
         }
         self.write(move |db| db.untie(peer.uid, id)).await?;
+        self.keep_copy().await;
         tracing::info!(account = %id, uid = peer.uid, "logged out");
         Ok(())
     }

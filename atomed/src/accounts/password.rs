@@ -41,6 +41,7 @@ impl Accounts {
         let id = account.id;
         self.write(move |db| db.set_password_hash(id, &new_hash))
             .await?;
+        self.keep_copy().await;
         tracing::info!(account = %id, uid = peer.uid, "the password was changed");
         Ok(())
     }

@@ -21,7 +21,7 @@ use crate::secrets::private_folder;
 /// How long the check of a store may take that was not closed: a start is not held up for longer.
 const CHECK_LIMIT: Duration = Duration::from_secs(10);
 /// What is told of a store that was moved aside, beside it, for whoever looks.
-const ACCOUNT_OF_IT: &str = "what-happened.txt";
+pub(super) const ACCOUNT_OF_IT: &str = "what-happened.txt";
 
 /// A file beside a store that is to be checked at the next start, whether it was closed or not.
 const SUSPECT: &str = "check-at-start";
@@ -150,13 +150,13 @@ fn tell(to: &Path, why: &str, salvaged: Salvaged) -> String {
     )
 }
 
-fn write_durably(path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn write_durably(path: &Path, text: &str) -> io::Result<()> {
     let mut file = File::create(path)?;
     writeln!(file, "{text}")?;
     file.sync_all()
 }
 
-fn move_durably(from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn move_durably(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)?;
     for path in [from, to] {
         if let Some(folder) = path.parent() {
@@ -166,12 +166,13 @@ fn move_durably(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What is told of the stores of an account that were moved aside and are still kept.
-pub(crate) fn kept_aside(state_dir: &Path, account: AccountId) -> Vec<String> {
+/// What is told of stores that were moved aside and are still kept: those of an account, by its id, or of the
+/// machine, by [`MACHINE`](super::machine_file::MACHINE).
+pub(crate) fn kept_aside(state_dir: &Path, whose: &str) -> Vec<String> {
     let Ok(entries) = fs::read_dir(state_dir.join("quarantine")) else {
         return vec![];
     };
-    let prefix = format!("{account}-");
+    let prefix = format!("{whose}-");
     let mut told: Vec<String> = entries
         .filter_map(Result::ok)
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))

@@ -100,6 +100,7 @@ impl Accounts {
         let term = SessionTerm::used(session.expires_at_ms, Self::wall_ms());
         self.keep_token(id, session.token).await?;
         self.write(move |db| db.set_registered(id, term)).await?;
+        self.keep_copy().await;
         tracing::info!(account = %id, "registered at the hub");
         if self.is_locked(id).await? {
             self.revoke_later(id).await?;

@@ -148,6 +148,8 @@ impl Accounts {
             Err(StoreError::NoSuchAccount) => return Ok(()),
             Err(error) => return Err(problem(&error)),
         }
+        // What is about to go shall not come back from there.
+        self.keep_copy().await;
         self.stop(id).await;
         self.remove_files(id).await
     }
@@ -165,6 +167,8 @@ impl Accounts {
         removed.await.map_err(|_| stopping())??;
         self.with_secrets(move |secrets| secrets.remove(&id.to_string()))
             .await?;
-        self.write(move |db| db.files_removed(id)).await
+        self.write(move |db| db.files_removed(id)).await?;
+        self.keep_copy().await;
+        Ok(())
     }
 }

@@ -74,7 +74,10 @@ impl Accounts {
             .write(move |db| db.alter_unregistered(&entry, invite.as_ref()))
             .await;
         match altered {
-            Ok(()) => Ok(row),
+            Ok(()) => {
+                self.keep_copy().await;
+                Ok(row)
+            }
             Err(StoreError::AccountExists) => Err(taken(&row.entry.username)),
             Err(error) => Err(problem(&error)),
         }

@@ -28,9 +28,7 @@ pub(super) async fn examine(
     let (status, mut found) = accounts.status_of(row).await;
     // The clock is the machine's, and is looked at as such.
     found.retain(|finding| finding.code != FindingCode::ClockAhead);
-    let aside = kept_aside(&accounts.config().state_dir, id);
-    let aside = aside.into_iter();
-    found.extend(aside.map(|told| Finding::new(FindingCode::StoreQuarantined).message(told)));
+    found.extend(quarantined(&accounts.config().state_dir, &id.to_string()));
     if let Some(account) = accounts.open_account(id) {
         let file = accounts.store_file(id);
         let sound = store(&file, limit).await;
@@ -49,6 +47,12 @@ pub(super) async fn examine(
         }
     }
     found.into_iter().map(|finding| finding.of(id)).collect()
+}
+
+/// The stores of an account, or of the machine, that were moved aside.
+pub(super) fn quarantined(state_dir: &Path, whose: &str) -> impl Iterator<Item = Finding> + use<> {
+    let aside = kept_aside(state_dir, whose).into_iter();
+    aside.map(|told| Finding::new(FindingCode::StoreQuarantined).message(told))
 }
 
 /// Whether the file of a store is sound.

@@ -103,10 +103,13 @@ pub struct SyncVerify {
     pub equal: bool,
     /// The feed number at which both were taken.
     pub cursor: u64,
-    /// The digest of this store.
+    /// The digest of this store, without commits that the hub has put off.
     pub local: Digest,
     /// The hub's digest.
     pub hub: Digest,
+    /// Atomes that such commits touch, by id: they were compared as they are without them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deferred: Vec<AtomeId>,
     /// Buckets (last byte of the atome's id) that differ.
     #[serde(default)]
     pub differing: Vec<u8>,

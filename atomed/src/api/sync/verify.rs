@@ -106,15 +106,17 @@ async fn look(
         return Ok(None);
     }
     let at_odds = here.at_odds();
-    let mut differing = here.counted.differing(&hub.buckets);
+    // What waits at the hub for something is here only, and as it should be.
+    let mut differing = here.decided.differing(&hub.buckets);
     differing.extend(&at_odds);
     differing.sort_unstable();
     differing.dedup();
     let mut verified = SyncVerify {
         equal: differing.is_empty(),
         cursor: here.feed,
-        local: here.counted.total(),
+        local: here.decided.total(),
         hub: hub.buckets.total(),
+        deferred: here.deferred,
         differing: differing.clone(),
         found: vec![],
         mended: None,
@@ -142,9 +144,9 @@ async fn look(
         }
         let after = store.recount().await.map_err(|e| problem(&e))?;
         verified.mended = Some(count);
-        verified.equal = after.counted == hub.buckets && after.at_odds().is_empty();
-        verified.local = after.counted.total();
-        verified.differing = after.counted.differing(&hub.buckets);
+        verified.equal = after.decided == hub.buckets && after.at_odds().is_empty();
+        verified.local = after.decided.total();
+        verified.differing = after.decided.differing(&hub.buckets);
     }
     Ok(Some(verified))
 }

@@ -1,8 +1,10 @@
 //! What comes into sight, and what goes.
 
+use atome_engine::digest::add_state;
+use atome_proto::digest::Buckets;
 use atome_proto::sync::v1::{Refusal, Ruling, Verdict};
 
-use crate::replica::ChangeKind;
+use crate::replica::{ChangeKind, Part};
 
 use super::*;
 
@@ -239,6 +241,42 @@ fn a_deferred_commit_counts_and_says_what_it_waits_for() {
     feed(&mut db, vec![Entry::Mine(1)]);
     assert_eq!(db.deferred().unwrap().len(), 0);
     assert!(!pending(&db));
+}
+
+#[test]
+fn beside_a_deferred_commit_what_is_decided_is_compared() {
+    let mut db = reader(&ALL);
+    let mut there = states(&db);
+    write(&mut db, set(12, "a", 6));
+    write(&mut db, create(1));
+    write(&mut db, set(12, "b", 7));
+    let verdicts = [verdict(1, deferred()), verdict(2, deferred())];
+    db.acknowledge(3, &verdicts).unwrap();
+    let here = states(&db);
+    let taken = here[&atome(12)].particles.get("b").unwrap().clone();
+    let at_hub = there.get_mut(&atome(12)).unwrap();
+    at_hub.particles.insert(key("b"), taken);
+    let there: Vec<AtomeState> = there.into_values().collect();
+    let mut digest = Buckets::default();
+    for state in &there {
+        add_state(&mut digest, state);
+    }
+    let recount = db.recount().unwrap();
+    assert_eq!(recount.decided, digest);
+    assert_ne!(recount.counted, digest);
+    assert_eq!(recount.deferred, [atome(1), atome(12)]);
+    assert_eq!(recount.at_odds(), [0; 0]);
+    let part = |states| Part {
+        buckets: (0..=u8::MAX).collect(),
+        after: None,
+        through: None,
+        states,
+    };
+    assert_eq!(db.compare(&part(there.clone())).unwrap(), []);
+    let found = db.compare(&part(vec![])).unwrap();
+    let named: Vec<AtomeId> = found.into_iter().map(|found| found.atome).collect();
+    let known: Vec<AtomeId> = there.iter().map(|state| state.atome).collect();
+    assert_eq!(named, known, "what only waits is none that the hub lacks");
 }
 
 fn page(states: &[AtomeState], grants: Vec<Grant>) -> Snapshot {

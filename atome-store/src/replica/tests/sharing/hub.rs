@@ -394,8 +394,12 @@ impl World {
         let mut theirs = digests(theirs.iter().map(|raw| raw.decode().unwrap()).collect());
         let mut ours = digests(states(db).into_values().collect());
         let deferred = db.deferred().unwrap();
+        let here = db.recount().unwrap();
+        let there = self.hub.digest(db.account()).unwrap();
+        assert_eq!((here.feed, &here.decided), (there.0, &there.1));
+        assert_eq!(here.at_odds(), [0; 0]);
         if deferred.is_empty() {
-            assert_eq!(db.digest().unwrap(), self.hub.digest(db.account()).unwrap());
+            assert_eq!(here.counted, here.decided);
         }
         // What waits at the hub counts here only.
         for atome in deferred.iter().flat_map(|waiting| &waiting.atomes) {
