@@ -90,11 +90,13 @@ impl ReplicaDb {
             }
             let mut seen = HybridTime::default();
             let mut buckets: BTreeMap<u8, Digest> = BTreeMap::new();
-            let mut parts = Bench::new(connection, staged);
+            let mut gone = Bench::new(connection, staged);
             for atome in page.gone {
-                db.head.traces |= parts.state(atome)?.is_some();
-                parts.put(atome, None)?;
+                db.head.traces |= gone.state(atome)?.is_some();
+                gone.put(atome, None)?;
             }
+            gone.finish()?;
+            let mut parts = Bench::new(connection, staged);
             for (state, raw, digest) in page.states {
                 seen = seen.max(state.updated.time);
                 if insert(connection, staged, &state, None, raw.as_str(), Some(""))? {
