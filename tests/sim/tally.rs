@@ -27,7 +27,6 @@ tally! {
     writes: "writes",
     acts: "acts of sharing",
     refused: "refused commits",
-    deferred: "deferred commits",
     clamped: "clamped commits",
     dropped: "frames dropped",
     repeated: "frames repeated",

@@ -272,7 +272,7 @@ impl World {
             match verdict.ruling {
                 Ruling::Clamped { .. } => self.tally.clamped += 1,
                 Ruling::Refused(_) => self.tally.refused += 1,
-                Ruling::Deferred { .. } => self.tally.deferred += 1,
+                Ruling::Deferred { .. } => {}
             }
         }
     }

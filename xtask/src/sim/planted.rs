@@ -16,6 +16,9 @@ use super::{Arguments, SEEDS_PLANTED, command};
 use crate::Outcome;
 use crate::cargo::output;
 
+/// How much of a failure is told, in characters.
+const BY_LEN_MAX: usize = 120;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Bugs {
@@ -155,6 +158,8 @@ fn hunt(copy: &Path, arguments: &Arguments) -> Result<Option<(u64, String)>, Str
 fn failure(line: &str) -> Option<(u64, String)> {
     let (seed, rest) = line.strip_prefix("seed ")?.split_once(" fails at step ")?;
     let (_, by) = rest.split_once(": ")?;
+    // The invariant, and not all that breaks it.
+    let by: String = by.chars().take(BY_LEN_MAX).collect();
     Some((seed.parse().ok()?, by.replace('|', "\\|")))
 }
 
