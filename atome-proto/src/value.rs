@@ -229,19 +229,78 @@ fn canonicalise(json: &mut Json, depth: usize) -> Result<(), BadValue> {
     Ok(())
 }
 
-/// Sees at a glance that a text is canonical: a short integer, a literal, or a string without
-/// escapes. Most values are one of these, and need no second parse.
+/// Sees at a glance that a text, which is JSON, is canonical: short integers, literals, strings without `\u`,
+/// nothing between them, keys that need no escape in their order. Most values are, and need no second parse.
 fn is_plainly_canonical(text: &str) -> bool {
-    match text.as_bytes() {
-        b"null" | b"true" | b"false" | b"0" => true,
-        [b'"', middle @ .., b'"'] => middle
-            .iter()
-            .all(|b| *b >= 0x20 && *b != b'"' && *b != b'\\'),
-        [b'-', digits @ ..] | digits => {
-            matches!(digits, [b'1'..=b'9', rest @ ..]
-                if rest.len() < 15 && rest.iter().all(u8::is_ascii_digit))
+    after_plain(text.as_bytes(), 0).is_some_and(<[u8]>::is_empty)
+}
+
+/// What follows a value that is plainly canonical; `None` where it may not be.
+fn after_plain(text: &[u8], depth: usize) -> Option<&[u8]> {
+    match text {
+        [b'"', rest @ ..] => after_string(rest),
+        [b'[', b']', rest @ ..] | [b'{', b'}', rest @ ..] if depth < NESTING_MAX => Some(rest),
+        [b'[', rest @ ..] if depth < NESTING_MAX => {
+            let mut rest = after_plain(rest, depth + 1)?;
+            while let [b',', next @ ..] = rest {
+                rest = after_plain(next, depth + 1)?;
+            }
+            rest.strip_prefix(b"]")
+        }
+        [b'{', rest @ ..] if depth < NESTING_MAX => after_members(rest, depth + 1),
+        [b'-' | b'0'..=b'9', ..] => after_integer(text),
+        _ => [b"null".as_slice(), b"true", b"false"]
+            .into_iter()
+            .find_map(|literal| text.strip_prefix(literal)),
+    }
+}
+
+fn after_string(text: &[u8]) -> Option<&[u8]> {
+    let mut rest = text;
+    loop {
+        let plain = |b: &u8| *b >= 0x20 && *b != b'"' && *b != b'\\';
+        let end = rest.iter().position(|b| !plain(b))?;
+        match rest.get(end..)? {
+            [b'"', rest @ ..] => return Some(rest),
+            [
+                b'\\',
+                b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't',
+                after @ ..,
+            ] => rest = after,
+            _ => return None,
         }
     }
+}
+
+fn after_members(text: &[u8], depth: usize) -> Option<&[u8]> {
+    let (mut rest, mut before) = (text, None);
+    loop {
+        let name = rest.strip_prefix(b"\"")?;
+        let after = after_string(name)?;
+        let name = name.get(..name.len().checked_sub(after.len() + 1)?)?;
+        // The order is that of what escapes stand for.
+        if name.contains(&b'\\') || before.is_some_and(|before| before >= name) {
+            return None;
+        }
+        before = Some(name);
+        rest = after_plain(after.strip_prefix(b":")?, depth)?;
+        match rest {
+            [b',', next @ ..] => rest = next,
+            _ => return rest.strip_prefix(b"}"),
+        }
+    }
+}
+
+fn after_integer(text: &[u8]) -> Option<&[u8]> {
+    /// As many digits as every double below 2^53 can have, and one less.
+    const DIGITS_MAX: usize = 15;
+    if let [b'0', rest @ ..] = text {
+        return Some(rest);
+    }
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let len = digits.iter().take_while(|b| b.is_ascii_digit()).count();
+    let plain = (1..=DIGITS_MAX).contains(&len) && digits.first() != Some(&b'0');
+    plain.then(|| digits.get(len..))?
 }
 
 /// Values may be anything that a person keeps; a debug print must not carry them into a log.
@@ -331,6 +390,70 @@ mod tests {
         assert_eq!(Number::parse("\"1\""), None);
     }
 
+    #[test]
+    fn most_values_are_seen_to_be_canonical() {
+        for text in [
+            "0",
+            "-12",
+            "999999999999999",
+            "null",
+            "[]",
+            r#"["a b","é\n\"",[1,{}]]"#,
+            r#"{"a":[true,false],"b":{"a":1}}"#,
+        ] {
+            assert!(is_plainly_canonical(text), "{text}");
+        }
+        for text in [
+            "1000000000000000",
+            "-0",
+            "1.5",
+            "[1, 2]",
+            r#"{"b":1,"a":2}"#,
+        ] {
+            assert!(!is_plainly_canonical(text), "{text}");
+        }
+    }
+
+    /// JSON in spellings that are canonical, and in others.
+    fn spelled() -> impl Strategy<Value = String> {
+        let leaf = prop::sample::select(vec![
+            "0",
+            "-0",
+            "7",
+            "-7",
+            "1.0",
+            "1e2",
+            "0.5",
+            "999999999999999",
+            "9007199254740993",
+            "null",
+            "true",
+            "false",
+            " 1 ",
+            r#""""#,
+            r#""a""#,
+            r#""\n\\\"""#,
+            r#""\/""#,
+            r#""\u000a""#,
+            r#""\u0041é""#,
+            "[]",
+            "{}",
+            "[ ]",
+        ]);
+        let key = prop::sample::select(vec!["a", "b", "é", r"\n", r"\u0061", "z", ""]);
+        leaf.prop_map(str::to_owned)
+            .prop_recursive(4, 24, 4, move |inner| {
+                let member =
+                    (key.clone(), inner.clone()).prop_map(|(key, it)| format!("\"{key}\":{it}"));
+                prop_oneof![
+                    prop::collection::vec(inner, 0..4)
+                        .prop_map(|items| format!("[{}]", items.join(","))),
+                    prop::collection::vec(member, 0..4)
+                        .prop_map(|all| format!("{{{}}}", all.join(","))),
+                ]
+            })
+    }
+
     proptest! {
         #[test]
         fn canonical_text_is_a_fixed_point(number: f64, text: String, whole: i64) {
@@ -339,6 +462,13 @@ mod tests {
                 prop_assert_eq!(&Value::parse(once.as_str()).unwrap(), &once);
                 prop_assert_eq!(&Value::from_json(once.to_json()).unwrap(), &once);
             }
+        }
+
+        #[test]
+        fn what_is_taken_at_a_glance_is_what_a_parse_makes(text in spelled()) {
+            let json: Json = serde_json::from_str(&text).unwrap();
+            let parsed = Value::from_json(json).unwrap();
+            prop_assert_eq!(canonical(&text), parsed.as_str());
         }
     }
 }

@@ -65,6 +65,8 @@ pub fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // Tickets make a client's next handshake cheap and cost the hub no memory for it.
     config.ticketer = ring::Ticketer::new().map_err(pair)?;
+    // A client that comes back uses one and is given one.
+    config.send_tls13_tickets = 1;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 

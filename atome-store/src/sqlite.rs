@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Fault, OpenError};
 
+pub(crate) mod gap;
 pub(crate) mod migrate;
 pub(crate) mod transact;
 pub(crate) mod value;

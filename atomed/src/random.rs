@@ -26,6 +26,22 @@ pub fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
     Ok(bytes)
 }
 
+/// The ids of so many new atomes, their randomness asked for at once.
+///
+/// # Errors
+///
+/// [`NoRandomness`].
+pub fn atome_ids(
+    wall_ms: u64,
+    count: usize,
+) -> Result<impl Iterator<Item = AtomeId>, NoRandomness> {
+    let mut random = vec![[0; 10]; count];
+    getrandom::fill(random.as_flattened_mut())?;
+    Ok(random
+        .into_iter()
+        .map(move |bytes| AtomeId::new_v7(wall_ms, bytes)))
+}
+
 /// A new account's id.
 ///
 /// # Errors

@@ -126,6 +126,8 @@ struct Admission<'c> {
     last: HybridTime,
     /// Stamps of this push that were given anew, by the stamp that they came with.
     restamped: BTreeMap<Stamp, Stamp>,
+    /// Whether earlier pushes of the account had such stamps.
+    had_restamped: bool,
     ledger: Ledger<'c>,
 }
 
@@ -145,12 +147,16 @@ impl<'c> Admission<'c> {
             })
             .optional()?
             .unwrap_or((0, HybridTime::default()));
+        let had_restamped = connection
+            .prepare_cached("SELECT 1 FROM commits WHERE account = ? AND claimed IS NOT NULL")?
+            .exists([Db(account)])?;
         Ok(Self {
             account,
             replica,
             decided,
             last,
             restamped: BTreeMap::new(),
+            had_restamped,
             ledger: Ledger::new(connection, now_ms),
         })
     }
@@ -261,6 +267,9 @@ impl<'c> Admission<'c> {
     fn restamped(&self, came: Stamp) -> Result<Option<Stamp>, HubError> {
         if let Some(stamp) = self.restamped.get(&came) {
             return Ok(Some(*stamp));
+        }
+        if !self.had_restamped {
+            return Ok(None);
         }
         let mut statement = self
             .ledger

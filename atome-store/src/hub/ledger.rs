@@ -175,6 +175,7 @@ impl<'c> Ledger<'c> {
     /// An account has an atome more, which no commit of its own made.
     pub(super) fn appeared(&mut self, account: AccountId, atome: AtomeId, digest: Digest) {
         self.sums.turn(account, atome, None, Some(digest));
+        self.sheaf.appeared(account);
     }
 
     /// Writes every state that changed.

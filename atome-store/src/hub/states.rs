@@ -308,6 +308,21 @@ pub(super) fn has_children(
     Ok(statement.exists(params![Db(account), Db(atome)])?)
 }
 
+/// The least id of an account's own atomes from one on.
+pub(super) fn next(
+    connection: &Connection,
+    account: AccountId,
+    atome: AtomeId,
+) -> Result<Option<AtomeId>, HubError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT atome FROM states WHERE account = ? AND atome >= ? ORDER BY atome LIMIT 1",
+    )?;
+    let found = statement.query_row(params![Db(account), Db(atome)], |row| {
+        Ok(row.get::<_, Db<AtomeId>>(0)?.0)
+    });
+    Ok(found.optional()?)
+}
+
 /// The body of one state.
 pub(super) fn body(
     connection: &Connection,

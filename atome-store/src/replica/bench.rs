@@ -12,6 +12,7 @@ use atome_proto::state::{AtomeState, RawState};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::StoreError;
+use crate::sqlite::gap::Gap;
 use crate::sqlite::value::Db;
 
 /// What the store has of an atome.
@@ -25,6 +26,7 @@ struct Stored {
     digest: Option<Digest>,
 }
 
+#[derive(Default)]
 struct Slot {
     stored: Option<Stored>,
     state: Option<AtomeState>,
@@ -50,6 +52,8 @@ pub(super) struct Bench<'c> {
     connection: &'c Connection,
     generation: i64,
     slots: BTreeMap<AtomeId, Slot>,
+    /// Ids that are not there.
+    gap: Option<Gap>,
 }
 
 impl<'c> Bench<'c> {
@@ -58,6 +62,7 @@ impl<'c> Bench<'c> {
             connection,
             generation,
             slots: BTreeMap::new(),
+            gap: None,
         }
     }
 
@@ -65,7 +70,14 @@ impl<'c> Bench<'c> {
         match self.slots.entry(atome) {
             Entry::Occupied(slot) => Ok(slot.into_mut()),
             Entry::Vacant(place) => {
-                Ok(place.insert(load(self.connection, self.generation, atome)?))
+                let (connection, generation) = (self.connection, self.generation);
+                let next = || next(connection, generation, atome);
+                let slot = if Gap::has(&mut self.gap, atome, next)? {
+                    Slot::default()
+                } else {
+                    load(connection, generation, atome)?
+                };
+                Ok(place.insert(slot))
             }
         }
     }
@@ -143,6 +155,21 @@ impl<'c> Bench<'c> {
     }
 }
 
+/// The least id from one on.
+fn next(
+    connection: &Connection,
+    generation: i64,
+    atome: AtomeId,
+) -> Result<Option<AtomeId>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT atome FROM atomes WHERE gen = ? AND atome >= ? ORDER BY atome LIMIT 1",
+    )?;
+    let found = statement.query_row(params![generation, Db(atome)], |row| {
+        Ok(row.get::<_, Db<AtomeId>>(0)?.0)
+    });
+    Ok(found.optional()?)
+}
+
 fn load(connection: &Connection, generation: i64, atome: AtomeId) -> Result<Slot, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT s.id, a.deleted, a.type, a.parent, s.made, s.body \
@@ -159,13 +186,7 @@ fn load(connection: &Connection, generation: i64, atome: AtomeId) -> Result<Slot
         let made: Option<Db<u64>> = row.get(4)?;
         Ok((stored, made.map(|Db(made)| made), row.get::<_, String>(5)?))
     });
-    let mut slot = Slot {
-        stored: None,
-        state: None,
-        made: None,
-        base: None,
-        dirty: false,
-    };
+    let mut slot = Slot::default();
     if let Some((stored, made, body)) = found.optional()? {
         slot.stored = Some(stored);
         slot.made = made;
@@ -189,17 +210,10 @@ fn save(
             .made
             .map_or(Ok(()), |made| note(connection, atome, made));
     };
-    let body = RawState::encode(&state)?;
+    let body = serde_json::to_string(&state)?;
     let base = slot.base.as_ref().map(RawState::as_str);
     let Some(stored) = slot.stored else {
-        insert(
-            connection,
-            generation,
-            &state,
-            slot.made,
-            body.as_str(),
-            base,
-        )?;
+        insert(connection, generation, &state, slot.made, &body, base)?;
         return Ok(());
     };
     connection
@@ -207,7 +221,7 @@ fn save(
             "UPDATE states SET made = ?2, body = ?3, \
              base = coalesce(?4, iif(base = '', body, base)) WHERE id = ?1",
         )?
-        .execute(params![stored.id, slot.made.map(Db), body.as_str(), base])?;
+        .execute(params![stored.id, slot.made.map(Db), &body, base])?;
     let (type_name, parent, deleted) = (state.type_name(), state.parent(), state.is_deleted());
     if stored.type_name != type_name || stored.parent != parent || stored.deleted != deleted {
         connection

@@ -28,14 +28,12 @@ pub(super) async fn seed(mut asked: Asked<'_>) -> Handled {
         return reply::ok(&SeedReply::default());
     }
     let wall_ms = clock::wall_ms();
-    let mut named = Vec::with_capacity(records.len());
-    for record in records {
-        let id = match record.atome(account.id) {
-            Some(id) => id,
-            None => random::atome_id(wall_ms)?,
-        };
-        named.push((id, record));
-    }
+    let ids = random::atome_ids(wall_ms, records.len())?;
+    let named = ids.zip(records).map(|(fresh, record)| {
+        let id = record.atome(account.id).unwrap_or(fresh);
+        (id, record)
+    });
+    let named: Vec<(AtomeId, Record)> = named.collect();
     twice(account.id, &named)?;
     let began = Instant::now();
     let seeded = account

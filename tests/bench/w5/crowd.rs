@@ -48,8 +48,14 @@ struct Shared {
     tls: TlsConnector,
     gathering: Semaphore,
     connected: AtomicU64,
-    failures: AtomicU64,
-    first_failure: Mutex<Option<String>>,
+    failures: Mutex<Failures>,
+}
+
+/// What came of the attempts that began at a time or later.
+struct Failures {
+    since: Instant,
+    count: u64,
+    first: Option<String>,
 }
 
 /// The clients; they leave when this is dropped.
@@ -73,8 +79,7 @@ impl Crowd {
             tls: TlsConnector::from(Arc::new(config)),
             gathering: Semaphore::new(GATHER_AT_ONCE),
             connected: AtomicU64::new(0),
-            failures: AtomicU64::new(0),
-            first_failure: Mutex::default(),
+            failures: Mutex::new(Failures::from_now_on()),
         });
         let mut tasks = JoinSet::new();
         for (n, token) in (0..count).zip(tokens.iter().cycle()) {
@@ -93,31 +98,42 @@ impl Crowd {
 
     /// How often one was not let in, or sent away; a hub that is not there does not count.
     pub(super) fn failures(&self) -> u64 {
-        self.shared.failures.load(Ordering::Relaxed)
+        self.shared.failures().count
     }
 
     /// The first of these, in words.
     pub(super) fn first_failure(&self) -> Option<String> {
-        self.shared.first().clone()
+        self.shared.failures().first.clone()
     }
 
-    /// Begins to count failures anew.
+    /// Begins to count failures anew: those of attempts that begin from now on.
     pub(super) fn forget_failures(&self) {
-        self.shared.failures.store(0, Ordering::Relaxed);
-        *self.shared.first() = None;
+        *self.shared.failures() = Failures::from_now_on();
+    }
+}
+
+impl Failures {
+    fn from_now_on() -> Self {
+        Self {
+            since: Instant::now(),
+            count: 0,
+            first: None,
+        }
     }
 }
 
 impl Shared {
-    fn first(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        self.first_failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn failures(&self) -> std::sync::MutexGuard<'_, Failures> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, Failure(why): Failure) {
-        self.failures.fetch_add(1, Ordering::Relaxed);
-        self.first().get_or_insert(why);
+    /// Counts the failure of an attempt that began then.
+    fn note(&self, began: Instant, Failure(why): Failure) {
+        let mut failures = self.failures();
+        if began >= failures.since {
+            failures.count += 1;
+            failures.first.get_or_insert(why);
+        }
     }
 }
 
@@ -126,6 +142,7 @@ async fn be(shared: Arc<Shared>, token: String, n: u32) {
     let mut backoff = Backoff::new(u64::from(n));
     let mut gathering = shared.gathering.acquire().await.ok();
     loop {
+        let began = Instant::now();
         match TcpStream::connect(shared.address).await {
             Ok(stream) => match enter(&shared, stream, &token, n).await {
                 Ok(socket) => {
@@ -138,10 +155,10 @@ async fn be(shared: Arc<Shared>, token: String, n: u32) {
                     }
                     shared.connected.fetch_sub(1, Ordering::Relaxed);
                 }
-                Err(failure) => shared.note(failure),
+                Err(failure) => shared.note(began, failure),
             },
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
-            Err(error) => shared.note(error.into()),
+            Err(error) => shared.note(began, error.into()),
         }
         tokio::time::sleep(Duration::from_millis(backoff.fail(None))).await;
     }

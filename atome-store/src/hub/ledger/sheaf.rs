@@ -13,6 +13,7 @@ use rusqlite::{Connection, params};
 use super::sums::Sums;
 use crate::error::HubError;
 use crate::hub::states;
+use crate::sqlite::gap::Gap;
 use crate::sqlite::value::Db;
 
 struct Leaf {
@@ -27,6 +28,8 @@ struct Leaf {
 pub(super) struct Sheaf<'c> {
     connection: &'c Connection,
     leaves: BTreeMap<(AccountId, AtomeId), Leaf>,
+    /// Ids that owners do not have.
+    gaps: BTreeMap<AccountId, Option<Gap>>,
     /// Atomes below which something was put that is not written yet.
     parents: BTreeSet<(AccountId, AtomeId)>,
 }
@@ -36,6 +39,7 @@ impl<'c> Sheaf<'c> {
         Self {
             connection,
             leaves: BTreeMap::new(),
+            gaps: BTreeMap::new(),
             parents: BTreeSet::new(),
         }
     }
@@ -45,7 +49,12 @@ impl<'c> Sheaf<'c> {
         match self.leaves.entry((owner, atome)) {
             Entry::Occupied(leaf) => Ok(leaf.into_mut()),
             Entry::Vacant(place) => {
-                let body = states::body(self.connection, owner, atome)?;
+                let next = || states::next(self.connection, owner, atome);
+                let body = if Gap::has(self.gaps.entry(owner).or_default(), atome, next)? {
+                    None
+                } else {
+                    states::body(self.connection, owner, atome)?
+                };
                 let state: Option<AtomeState> =
                     body.map(|body| serde_json::from_str(&body)).transpose()?;
                 let digest = state.as_ref().map(of_state);
@@ -57,6 +66,11 @@ impl<'c> Sheaf<'c> {
                 }))
             }
         }
+    }
+
+    /// An account has an atome more, which was not put here.
+    pub(super) fn appeared(&mut self, owner: AccountId) {
+        self.gaps.remove(&owner);
     }
 
     /// The present state of an account's own atome.
