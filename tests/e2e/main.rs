@@ -19,6 +19,7 @@ mod directory;
 mod disks;
 mod doctor;
 mod figures;
+mod finding;
 mod gateway;
 mod handed_in;
 mod identities;
