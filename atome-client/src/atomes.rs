@@ -1,7 +1,8 @@
 //! Requests that read, write and watch atomes.
 
 use atome_proto::local::v1::{
-    AtomeView, History, ListQuery, SeedReply, TreeLine, VerifyReply, WatchEvent, Write, WriteReply,
+    AtomeView, FindQuery, History, IndexProgress, ListQuery, SeedReply, TreeLine, VerifyReply,
+    WatchEvent, Write, WriteReply,
 };
 use atome_proto::seed::Record;
 use bytes::Bytes;
@@ -62,6 +63,22 @@ impl Client {
             call = call.query("where", expression);
         }
         call
+    }
+
+    /// Asks for the atomes in whose texts some words stand.
+    pub async fn find(&self, query: &FindQuery) -> Result<Lines<AtomeView>, ClientError> {
+        let limit = query.limit.map(|limit| limit.to_string());
+        let call = self
+            .of_account(Call::get(&["find"]))
+            .query("text", &query.text)
+            .maybe("type", query.type_name.as_deref())
+            .maybe("limit", limit.as_deref());
+        self.stream(call).await
+    }
+
+    /// Has the index for searches read what it lacks, as a search does too, and tells how much is left.
+    pub async fn index(&self) -> Result<Lines<IndexProgress>, ClientError> {
+        self.stream(self.of_account(Call::post(&["index"]))).await
     }
 
     /// Asks for what one atome, or one particle of it, has been.

@@ -78,8 +78,13 @@ impl Key {
     /// Whether it names a register of the envelope.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
-        self.0.starts_with('$')
+        names_register(&self.0)
     }
+}
+
+/// Whether a key names a register of the envelope.
+pub(crate) fn names_register(key: &str) -> bool {
+    key.starts_with('$')
 }
 
 impl Borrow<str> for Key {

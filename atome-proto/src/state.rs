@@ -1,5 +1,7 @@
 //! The current state of one atome, as a store keeps it and a snapshot carries it.
 
+mod glance;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -9,6 +11,8 @@ use crate::commit::Key;
 use crate::id::{AccountId, AtomeId, ReplicaId};
 use crate::stamp::Stamp;
 use crate::value::{Number, Value};
+
+pub use glance::{Glance, value_in};
 
 /// What all versions of one atome come to.
 ///
@@ -238,15 +242,8 @@ impl<'de> Deserialize<'de> for AtomeState {
         let text = StateText::deserialize(deserializer)?;
         let mut particles = BTreeMap::new();
         for (key, particle) in text.particles {
-            let place = usize::try_from(particle.stamp).map_err(de::Error::custom)?;
-            let stamp = text.stamps.get(place).ok_or_else(|| {
-                de::Error::custom(format!(
-                    "stamp {place} of {} is not there",
-                    text.stamps.len()
-                ))
-            })?;
             let particle = Particle {
-                stamp: *stamp,
+                stamp: stamp_at(&text.stamps, particle.stamp)?,
                 base: particle.value,
                 tallies: particle.tallies,
             };
@@ -262,6 +259,12 @@ impl<'de> Deserialize<'de> for AtomeState {
             particles,
         })
     }
+}
+
+fn stamp_at<E: de::Error>(stamps: &[Stamp], place: u32) -> Result<Stamp, E> {
+    let index = usize::try_from(place).map_err(E::custom)?;
+    let found = stamps.get(index).copied();
+    found.ok_or_else(|| E::custom(format!("stamp {place} of {} is not there", stamps.len())))
 }
 
 /// A state as the JSON text that travels and is kept, relayed without being read.
@@ -350,6 +353,10 @@ mod tests {
                 ),
                 (Key::of_particle("gone").unwrap(), particle(1, None, vec![])),
                 (
+                    Key::of_particle("no\"ne").unwrap(),
+                    particle(1, Some("[\"a\"]"), vec![]),
+                ),
+                (
                     Key::of_particle("nothing").unwrap(),
                     particle(1, Some("null"), vec![]),
                 ),
@@ -362,6 +369,15 @@ mod tests {
         };
         let text = RawState::encode(&state).unwrap();
         assert_eq!(text.decode().unwrap(), state);
+        let glance = Glance::of(text.as_str()).unwrap();
+        assert_eq!((glance.atome, glance.updated), (state.atome, state.updated));
+        for key in ["gone", "nothing", "n", "no\"ne", "absent", Key::TYPE] {
+            let found = value_in(text.as_str(), key).unwrap();
+            assert_eq!(found, state.value(key), "{key}");
+        }
+        let values = glance.properties().map(Result::unwrap);
+        let all: Vec<Value> = state.properties().map(|(_, value)| value).collect();
+        assert_eq!(values.collect::<Vec<_>>(), all);
         assert_eq!(state.value("n").unwrap().as_str(), "14");
         assert_eq!(state.value("nothing").unwrap().as_str(), "null");
         assert_eq!(state.value("gone"), None);

@@ -237,12 +237,7 @@ fn take_label(file: &Path) -> Result<MachineAccount, RestoreError> {
 /// [`RestoreError::HasData`] where the store holds anything; it stays as it was.
 pub fn put(prepared: &Path, path: &Path, durability: Durability) -> Result<(), RestoreError> {
     let opened = sqlite::open(path, &REPLICA, durability);
-    let mut store = opened.map_err(|error| {
-        if let OpenError::Fault { source, .. } = error {
-            return source;
-        }
-        Fault::Defect(error.to_string())
-    })?;
+    let mut store = opened.map_err(OpenError::into_fault)?;
     if !is_empty(&store)? {
         return Err(RestoreError::HasData);
     }

@@ -154,6 +154,15 @@ impl OpenError {
             source: fault.into(),
         }
     }
+
+    /// The fault that it is, where no person can do more about it.
+    pub(crate) fn into_fault(self) -> Fault {
+        if let Self::Fault { source, .. } = self {
+            source
+        } else {
+            Fault::Defect(self.to_string())
+        }
+    }
 }
 
 /// Why an operation on a replica store or machine store was not done.

@@ -29,6 +29,7 @@ mod recompute;
 mod refused;
 mod salvaged;
 mod scrub;
+mod search;
 mod seed;
 mod sharing;
 mod snapshot;
@@ -47,6 +48,7 @@ pub use atome_engine::replica::Position;
 pub use check::{Part, Recount, read_states};
 pub use db::ReplicaDb;
 pub use export::Export;
+pub use search::{BadWords, Wanted, Words};
 pub use sharing::{Question, Shown, Which};
 pub use store::ReplicaStore;
 
@@ -87,8 +89,17 @@ pub struct Scan {
     pub deleted: bool,
     /// Only those with a greater id.
     pub after: Option<AtomeId>,
-    /// At most so many; a page may be shorter and not the last. The last one is empty.
+    /// At most so many are looked at; a page may be shorter and not the last. The last one is empty.
     pub limit: u32,
+}
+
+/// What was taken of a part of the atomes that a [`Scan`] goes through, by id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sifted<T> {
+    /// What was taken.
+    pub taken: Vec<T>,
+    /// The last atome that was looked at: where to go on. None after the end.
+    pub last: Option<AtomeId>,
 }
 
 /// What changed since a local change.

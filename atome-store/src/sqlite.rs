@@ -214,6 +214,15 @@ pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
     File::open(folder_of(path))?.sync_all()
 }
 
+/// Removes a file; whether there was one.
+pub(crate) fn remove_file(path: &Path) -> io::Result<bool> {
+    match std::fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Makes a consistent copy beside the file before it is migrated: `name.v1` of a file of schema 1.
 fn copy(path: &Path, version: u32) -> Result<(), OpenError> {
     let mut to = path.as_os_str().to_owned();

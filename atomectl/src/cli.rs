@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub(crate) use accounts::{Account, Accounts, NewAccount, NewPassword, Removal, Resolution};
-pub(crate) use atomes::{Atomes, Create, List, Place, Proof};
+pub(crate) use atomes::{Atomes, Create, Find, List, Place, Proof};
 pub(crate) use daemon::{Daemon, Doctor};
 pub(crate) use data::{BackupFile, Data, Export, Seed, Verify};
 pub(crate) use directory::Directory;

@@ -31,6 +31,7 @@ mod commits;
 mod directory;
 pub mod door;
 mod filter;
+mod find;
 mod list;
 mod metrics;
 mod peer;

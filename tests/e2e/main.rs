@@ -20,6 +20,7 @@ mod disks;
 mod doctor;
 mod false_hub;
 mod figures;
+mod finding;
 mod gateway;
 mod handed_in;
 mod identities;

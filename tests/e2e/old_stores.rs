@@ -72,6 +72,9 @@ fn upgrade(name: &str) {
         json(&other, &["get", "key:n/1"])["properties"]["title"],
         "today"
     );
+    for machine in [&machine, &other] {
+        assert_eq!(json(machine, &["find", "TODAY"])[0]["key"], "n/1");
+    }
     assert_eq!(hub.admin(&["check"]).must().code, 0);
 
     // A copy from before each migration is beside the store, as it was.

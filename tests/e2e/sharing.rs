@@ -93,10 +93,26 @@ fn settle(machines: &[&Machine]) {
     }
 }
 
+/// A word of it, as the index for searches has it.
+const MARK_WORD: &str = "q7xv";
+
 fn holds_mark(machine: &Machine) -> Option<std::path::PathBuf> {
-    files(&machine.state_dir())
+    files(&machine.state_dir()).into_iter().find(|path| {
+        let bytes = std::fs::read(path).must();
+        [MARK, MARK_WORD]
+            .iter()
+            .any(|mark| contains(&bytes, mark.as_bytes()))
+    })
+}
+
+/// The index for searches is a file that has what may be seen.
+fn search(machine: &Machine) {
+    let found = run(machine, &["find", MARK_WORD]);
+    assert_eq!(lines(&found.stdout).len(), lines(&export(machine)).len());
+    let index = files(&machine.state_dir())
         .into_iter()
-        .find(|path| contains(&std::fs::read(path).must(), MARK.as_bytes()))
+        .find(|path| path.ends_with("replica.search.db"));
+    assert!(index.is_some(), "there is no index");
 }
 
 fn lines(text: &str) -> Vec<Value> {
@@ -175,6 +191,7 @@ fn take_back(all: [&Machine; 5], five: &str) {
     settle(&all);
     for machine in [bob, bob_too, carol] {
         assert_eq!(export(machine), "");
+        assert_eq!(json(machine, &["find", MARK_WORD]), serde_json::json!([]));
         verified_digest(machine);
     }
     let refused = json(carol, &["sync", "refused"]);
@@ -223,6 +240,15 @@ fn three_accounts_share_a_tree_and_part_again() {
     settle(&all);
     assert_eq!(lines(&export(&bob)).len(), places() + 1);
     assert_eq!(export(&bob), export(&bob_too));
+
+    for machine in [&bob, &bob_too] {
+        search(machine);
+    }
+    assert_eq!(
+        json(&carol, &["find", MARK_WORD]),
+        serde_json::json!([]),
+        "she may not see names"
+    );
 
     let five = json(&bob, &["list", "--where", &format!("name={MARK} 5")]);
     let five = five[0]["id"].as_str().unwrap().to_owned();

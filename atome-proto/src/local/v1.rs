@@ -18,8 +18,8 @@ pub use account::{
     SessionView, Status, Version, WhoAmI,
 };
 pub use atome::{
-    AtomeView, ChangeKind, History, HistoryVersion, ListQuery, NewAtome, Operation, TreeLine,
-    VersionState, WatchEvent, Write, WriteReply,
+    AtomeView, ChangeKind, FindQuery, History, HistoryVersion, IndexProgress, ListQuery, NewAtome,
+    Operation, TreeLine, VersionState, WatchEvent, Write, WriteReply,
 };
 pub use attempt::Attempt;
 pub use facts::{Facts, StoreFacts};

@@ -1,6 +1,7 @@
 //! The replica store itself, synchronous, on one connection.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use atome_engine::clock::{Clock, Now};
 use atome_engine::replica::Position;
@@ -11,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::watch;
 
 use super::head::Head;
+use super::search::Search;
 use crate::error::{Fault, OpenError, StoreError};
 use crate::sqlite::migrate::{self, REPLICA};
 use crate::sqlite::transact::{Base, Stored, atomically};
@@ -26,6 +28,7 @@ pub struct ReplicaDb {
     pub(super) base: Base,
     pub(super) head: Head,
     pub(super) clock: Clock,
+    pub(super) search: Arc<Search>,
     told: Option<watch::Sender<Position>>,
 }
 
@@ -43,7 +46,8 @@ impl ReplicaDb {
     ) -> Result<Self, OpenError> {
         let connection = sqlite::open(path, &REPLICA, durability)?;
         Self::overwrite_deleted(&connection).map_err(|fault| OpenError::of(path, fault))?;
-        Self::with(Base::new(connection), path, account, fresh)
+        let search = Search::beside(path);
+        Self::with(Base::new(connection), path, search, account, fresh)
     }
 
     /// The same on the virtual file system that is registered with SQLite under the name `vfs`: for
@@ -61,7 +65,8 @@ impl ReplicaDb {
     ) -> Result<Self, OpenError> {
         let connection = sqlite::open_on(vfs, path, &REPLICA, durability)?;
         Self::overwrite_deleted(&connection).map_err(|fault| OpenError::of(path, fault))?;
-        Self::with(Base::new(connection), path, account, fresh)
+        let search = Search::in_memory();
+        Self::with(Base::new(connection), path, search, account, fresh)
     }
 
     /// Opens a store that is a copy itself: where it is migrated, none is made of it.
@@ -73,7 +78,8 @@ impl ReplicaDb {
         let mut connection = Connection::open(path).map_err(|error| OpenError::of(path, error))?;
         migrate::migrate(&mut connection, &REPLICA).map_err(|fault| OpenError::of(path, fault))?;
         Self::overwrite_deleted(&connection).map_err(|fault| OpenError::of(path, fault))?;
-        Self::with(Base::new(connection), path, account, fresh)
+        let search = Search::in_memory();
+        Self::with(Base::new(connection), path, search, account, fresh)
     }
 
     /// Whose store a file is; `None` where there is none yet. Nothing is written, and what a crash left
@@ -107,12 +113,14 @@ impl ReplicaDb {
     /// [`OpenError`].
     pub fn open_in_memory(account: AccountId, fresh: ReplicaId) -> Result<Self, OpenError> {
         let base = Base::new(sqlite::open_in_memory(&REPLICA)?);
-        Self::with(base, Path::new(":memory:"), account, fresh)
+        let (path, search) = (Path::new(":memory:"), Search::in_memory());
+        Self::with(base, path, search, account, fresh)
     }
 
     fn with(
         base: Base,
         path: &Path,
+        search: Arc<Search>,
         account: AccountId,
         fresh: ReplicaId,
     ) -> Result<Self, OpenError> {
@@ -132,6 +140,7 @@ impl ReplicaDb {
             base,
             head,
             clock,
+            search,
             told: None,
         };
         // What a crash left undone.

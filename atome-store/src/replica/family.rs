@@ -60,17 +60,17 @@ fn is_in_ring(
     Ok(true)
 }
 
+/// The atomes whose parent, as it was written, is another.
+pub(super) const BELOW: &str =
+    "SELECT atome FROM atomes WHERE gen = (SELECT gen FROM replica) AND parent = ?";
+
 /// The atomes that stand directly below another, or at the top, those deleted left out, by id.
 pub(super) fn children(
     connection: &Connection,
     parent: Option<AtomeId>,
 ) -> Result<Vec<AtomeState>, StoreError> {
     let mut ids: BTreeSet<AtomeId> = match parent {
-        Some(_) => ids(
-            connection,
-            "SELECT atome FROM atomes WHERE gen = (SELECT gen FROM replica) AND parent = ?",
-            [parent.map(Db)],
-        )?,
+        Some(_) => ids(connection, BELOW, [parent.map(Db)])?,
         None => ids(
             connection,
             "SELECT atome FROM atomes WHERE gen = (SELECT gen FROM replica) AND parent IS NULL",

@@ -212,7 +212,7 @@ pub(super) fn changes(
 }
 
 /// The last change after `since` by which a snapshot changed everything.
-fn reset_after(connection: &Connection, since: u64) -> Result<Option<u64>, StoreError> {
+pub(super) fn reset_after(connection: &Connection, since: u64) -> Result<Option<u64>, StoreError> {
     let mut statement = connection
         .prepare_cached("SELECT max(change) FROM echoes WHERE change > ? AND atome = ?")?;
     let found = statement.query_row(params![Db(since), Db(ALL)], |row| {

@@ -8,9 +8,9 @@ use atome_proto::sync::v1::Ruling;
 use atome_proto::time::to_rfc3339;
 use atome_proto::{AtomeId, Code, ReplicaId};
 use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, OptionalExtension, ToSql, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
-use super::{Changes, Deferred, ReplicaDb, Scan, family, history, timeline};
+use super::{Changes, Deferred, ReplicaDb, Scan, Sifted, family, history, timeline};
 use crate::error::StoreError;
 use crate::sqlite::value::Db;
 
@@ -70,6 +70,20 @@ impl ReplicaDb {
     /// [`StoreError::Fault`].
     pub fn scan(&self, what: &Scan) -> Result<Vec<AtomeState>, StoreError> {
         scan(&self.base.connection, what)
+    }
+
+    /// What `take` makes of the texts of states, by id, where it makes something of them: of a part of them, with
+    /// where to go on. A text is read by [`atome_proto::state::value_in`], or whole.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fault`].
+    pub fn sift<T>(
+        &self,
+        what: &Scan,
+        take: impl FnMut(AtomeId, &str) -> Result<Option<T>, serde_json::Error>,
+    ) -> Result<Sifted<T>, StoreError> {
+        sift(&self.base.connection, what, take)
     }
 
     /// The atomes that stand directly below another, or at the top, by id; deleted ones are left out, and rings of
@@ -182,8 +196,70 @@ pub(super) fn find_prefix(
         .collect::<Result<_, _>>()?)
 }
 
+/// The states of atomes, in this order, until a page is full; and how many atomes that are. Those that are none
+/// any more are left out.
+pub(super) fn get_some(
+    connection: &Connection,
+    atomes: &[AtomeId],
+) -> Result<(Vec<AtomeState>, usize), StoreError> {
+    let sql = format!("{STATES} WHERE {CURRENT} AND a.atome = ?");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let (mut page, mut len, mut count) = (vec![], 0, 0);
+    for atome in atomes {
+        if len >= PAGE_LEN {
+            break;
+        }
+        count += 1;
+        let body: Option<String> = statement
+            .query_row([Db(*atome)], |row| row.get(0))
+            .optional()?;
+        if let Some(body) = body {
+            len += body.len();
+            page.push(serde_json::from_str(&body)?);
+        }
+    }
+    Ok((page, count))
+}
+
 pub(super) fn scan(connection: &Connection, scan: &Scan) -> Result<Vec<AtomeState>, StoreError> {
-    let mut sql = format!("{STATES} WHERE {CURRENT} AND a.atome > ?");
+    Ok(sift(connection, scan, |_, body| {
+        serde_json::from_str(body).map(Some)
+    })?
+    .taken)
+}
+
+/// Goes through states until a page is full of what was taken.
+pub(super) fn sift<T>(
+    connection: &Connection,
+    scan: &Scan,
+    mut take: impl FnMut(AtomeId, &str) -> Result<Option<T>, serde_json::Error>,
+) -> Result<Sifted<T>, StoreError> {
+    let (sql, values) = query(scan);
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    let (mut taken, mut last, mut len) = (vec![], None, 0);
+    while len < PAGE_LEN
+        && let Some(row) = rows.next()?
+    {
+        let body = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+        let Db(atome) = row.get(1)?;
+        if let Some(found) = take(atome, body)? {
+            taken.push(found);
+            len += body.len();
+        }
+        last = Some(atome);
+    }
+    Ok(Sifted { taken, last })
+}
+
+/// The question that a scan is.
+pub(super) fn query(scan: &Scan) -> (String, Vec<Sql>) {
+    // SQLite itself would rather go through all of them by id.
+    let by = scan.parent.map_or("", |_| "INDEXED BY atomes_by_parent");
+    let mut sql = format!(
+        "SELECT s.body, a.atome FROM atomes a {by} JOIN states s ON s.id = a.state \
+         WHERE {CURRENT} AND a.atome > ?"
+    );
     let after = scan.after.map_or(vec![], |after| after.as_bytes().to_vec());
     let mut values = vec![Sql::Blob(after)];
     match &scan.type_name {
@@ -203,26 +279,7 @@ pub(super) fn scan(connection: &Connection, scan: &Scan) -> Result<Vec<AtomeStat
     }
     sql.push_str(" ORDER BY a.atome LIMIT ?");
     values.push(Sql::Integer(scan.limit.into()));
-    states(connection, &sql, &values)
-}
-
-/// States until a page is full.
-fn states(
-    connection: &Connection,
-    sql: &str,
-    values: &[impl ToSql],
-) -> Result<Vec<AtomeState>, StoreError> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params_from_iter(values))?;
-    let (mut page, mut len) = (vec![], 0);
-    while len < PAGE_LEN
-        && let Some(row) = rows.next()?
-    {
-        let body = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-        len += body.len();
-        page.push(serde_json::from_str(body)?);
-    }
-    Ok(page)
+    (sql, values)
 }
 
 /// The feed number of the cursor, and the digest of all.

@@ -2,7 +2,8 @@
 //!
 //! The database overwrites what it deletes (`secure_delete`); the WAL still has the pages from before, until
 //! it is checkpointed and cut to nothing. What is to be done stands in the store (`traces`), so that a crash
-//! or a reader that is in the way only delays it. Copies made before a migration hold it too: they go.
+//! or a reader that is in the way only delays it. Copies made before a migration hold it too, and the index for
+//! searches: they go.
 
 use std::io;
 use std::path::Path;
@@ -43,6 +44,8 @@ impl ReplicaDb {
         }
         if self.head.traces {
             remove_copies(connection)?;
+            // No reader is at a moment before the eviction any more: none can bring what was evicted back.
+            self.search.discard()?;
         }
         self.step(|db| {
             db.head.traces = false;
@@ -74,22 +77,14 @@ fn remove_copies(connection: &Connection) -> Result<(), Fault> {
             format!("{path}.v{version}"),
             format!("{path}.v{version}.new"),
         ] {
-            removed |= remove(Path::new(&copy)).map_err(|error| failed(&copy, &error))?;
+            removed |=
+                sqlite::remove_file(Path::new(&copy)).map_err(|error| failed(&copy, &error))?;
         }
     }
     if removed {
         sqlite::sync_folder_of(Path::new(path)).map_err(|error| failed(path, &error))?;
     }
     Ok(())
-}
-
-/// Removes a file; whether there was one.
-fn remove(path: &Path) -> io::Result<bool> {
-    match std::fs::remove_file(path) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 fn failed(path: &str, error: &io::Error) -> Fault {

@@ -16,6 +16,7 @@ use atome_proto::sync::v1::{Batch, Cursor, Snapshot, SnapshotEnd, Verdict};
 use atome_proto::{AccountId, AtomeId, Epoch, HubId, ReplicaId};
 use tokio::sync::watch;
 
+use super::search::Search;
 use super::{Draft, Export, ReplicaDb, Written, apply, snapshot};
 use crate::error::{OpenError, StoreError};
 use crate::pool::Pool;
@@ -34,6 +35,7 @@ pub struct ReplicaStore {
     writer: Writer<ReplicaDb>,
     readers: Pool,
     positions: watch::Receiver<Position>,
+    search: Arc<Search>,
     folder: Arc<Path>,
 }
 
@@ -50,7 +52,7 @@ impl ReplicaStore {
         durability: Durability,
     ) -> Result<Self, OpenError> {
         let mut db = ReplicaDb::open(path, account, fresh, durability)?;
-        let positions = db.tell();
+        let (positions, search) = (db.tell(), Arc::clone(&db.search));
         let failed = |source| OpenError::Fault {
             path: path.to_owned(),
             source,
@@ -59,6 +61,7 @@ impl ReplicaStore {
             writer: Writer::start("replica-writer", db).map_err(failed)?,
             readers: Pool::start("replica-reader", path).map_err(failed)?,
             positions,
+            search,
             folder: path.parent().unwrap_or(path).into(),
         })
     }
@@ -66,6 +69,7 @@ impl ReplicaStore {
     /// Closes the store; later writes are answered [`crate::Fault::Stopped`].
     pub async fn close(&self) {
         self.writer.close().await;
+        self.search.close();
     }
 
     /// As [`ReplicaDb::mend`].

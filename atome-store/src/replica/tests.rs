@@ -6,6 +6,7 @@ mod coming;
 mod moved;
 mod moving;
 mod random;
+mod searching;
 mod sharing;
 mod stores;
 
@@ -244,6 +245,7 @@ fn check(db: &ReplicaDb) {
     for (state, row) in states.values().zip(rows_of(db)) {
         assert_eq!(row, (state.type_name(), state.parent(), state.is_deleted()));
     }
+    searching::check(db);
 }
 
 type RowOf = (String, Option<AtomeId>, bool);

@@ -106,6 +106,17 @@ pub(crate) enum Atomes {
         after_help = "Example:\n  atomectl list --type place.city --where 'population>5000000' --order -population --limit 10"
     )]
     List(List),
+    /// Find atomes by the words of their texts
+    ///
+    /// Every word must stand in some particle that is a text, or in a text of a list. Upper and lower case are the same,
+    /// and so are letters with accents and without: 'zurich' finds 'Zürich'. 'ferr*' finds every word that begins
+    /// so; words in double quotes must follow one another. What fits best comes first, and the newest of what fits alike.
+    ///
+    /// The first search after much has come reads that first, which takes a while; see 'list --where' for values.
+    #[command(
+        after_help = "Example:\n  atomectl find zurich lake\n  atomectl find 'ferr* \"to the lake\"' --type note --limit 10"
+    )]
+    Find(Find),
     /// Show atomes as a tree
     #[command(after_help = "Example:\n  atomectl tree key:geonames/country/CH")]
     Tree {
@@ -188,4 +199,17 @@ pub(crate) struct List {
     /// Deleted ones too
     #[arg(long)]
     pub(crate) deleted: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Find {
+    /// The words; with * at the end the beginning of one, in double quotes a phrase
+    #[arg(value_name = "TEXT", required = true)]
+    pub(crate) text: Vec<String>,
+    /// Only atomes of this type
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) type_name: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
 }

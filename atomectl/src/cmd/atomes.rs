@@ -18,6 +18,7 @@ pub(super) async fn perform(context: &mut Context, command: Atomes) -> Result<()
         Atomes::Undelete { ids, proof } => write::delete(context, ids, false, proof).await,
         Atomes::Move { id, place, proof } => write::move_below(context, id, place, proof).await,
         Atomes::List(list) => read::list(context, list).await,
+        Atomes::Find(find) => read::find(context, find).await,
         Atomes::Tree { id } => read::tree(context, id.as_deref()).await,
         Atomes::Watch { type_name, since } => {
             read::watch(context, type_name.as_deref(), since).await

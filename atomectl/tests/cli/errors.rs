@@ -40,6 +40,7 @@ fn errors_are_as_they_were() {
         &["add", "x", "n=many"],
         &["move", "x"],
         &["list", "--where", "population"],
+        &["find"],
         &["sync", "mode", "live", "--every", "5m"],
         &["sync", "mode", "interval", "--every", "90s"],
         &["sync", "mode", "interval", "--window", "22-6"],

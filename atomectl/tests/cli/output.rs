@@ -60,7 +60,7 @@ fn daemon(asked: &Asked) -> Answer {
         "POST /v1/commits" => ok(format!(
             r#"{{"replica":"00000000000000ab","number":7,"atomes":["{ONE}"]}}"#
         )),
-        "GET /v1/atomes" => ok(format!(
+        "GET /v1/atomes" | "GET /v1/find" => ok(format!(
             "{}\n{}\n",
             atome('1', "Bern"),
             atome('2', "Lavāsān")
@@ -137,6 +137,7 @@ fn output_is_as_it_was() {
         &["set", ONE, "a=1"],
         &["delete", ONE],
         &["list"],
+        &["find", "bern"],
         &["tree"],
         &["history", ONE],
         &["sync", "status"],
@@ -251,6 +252,10 @@ fn commands_ask_for_what_they_say() {
         ])
         .0,
         "GET /v1/atomes?type=t&order=-a&limit=5&deleted=true&where=a%3E1&where=b%20%3D%20x%20y"
+    );
+    assert_eq!(
+        asked(&["find", "a b*", "\"c d\"", "--type", "t", "--limit", "5"]).0,
+        "GET /v1/find?text=a%20b%2A%20%22c%20d%22&type=t&limit=5"
     );
     assert_eq!(
         asked(&["--account", "anna", "history", "key:a/b", "name"]).0,

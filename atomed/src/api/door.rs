@@ -2,10 +2,11 @@
 
 use atome_proto::state::AtomeState;
 use atome_proto::{AccountId, Problem};
+use atome_store::replica::Wanted;
 
 use super::filter::{Condition, SortKey};
 use super::query::Query;
-use super::{list, reference};
+use super::{find, list, reference};
 
 /// Reads the query of a list as `GET /v1/atomes` does: whether each of its conditions holds of a state.
 ///
@@ -23,8 +24,20 @@ pub fn list(query: &str, state: &AtomeState) -> Result<Vec<bool>, Problem> {
     assert!(key == key.clone(), "a value is in order with itself");
     Ok(conditions
         .iter()
-        .map(|condition| condition.holds(state))
+        .map(|condition| condition.holds(state.value(condition.key()).as_ref()))
         .collect())
+}
+
+/// Reads the query of a search as `GET /v1/find` does.
+///
+/// # Errors
+///
+/// As the request answers.
+pub fn find(query: &str) -> Result<Wanted, Problem> {
+    let mut query = Query::parse(Some(query));
+    let wanted = find::read(&mut query)?;
+    query.done()?;
+    Ok(wanted)
 }
 
 /// Reads a reference to an atome: whether it gives an id by itself, without looking up what begins so.

@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 
-use atome_proto::state::AtomeState;
 use atome_proto::value::{Number, Value};
 use atome_proto::{Code, Problem};
 use serde_json::Value as Json;
@@ -71,25 +70,31 @@ impl Condition {
         })
     }
 
-    /// Whether it holds. A particle without a value is unlike every value, and neither less nor greater.
-    pub(super) fn holds(&self, state: &AtomeState) -> bool {
-        let Some(value) = state.value(&self.key) else {
+    /// The particle that it is about.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Whether it holds of the particle's value. One without a value is unlike every value, and neither less nor
+    /// greater.
+    pub(super) fn holds(&self, value: Option<&Value>) -> bool {
+        let Some(value) = value else {
             return self.op == Op::NotEqual;
         };
         match self.op {
-            Op::Equal => value == self.value,
-            Op::NotEqual => value != self.value,
+            Op::Equal => *value == self.value,
+            Op::NotEqual => *value != self.value,
             Op::Contains => {
                 let text = value.to_text().unwrap_or_else(|| value.as_str().to_owned());
                 text.to_lowercase().contains(&self.needle)
             }
-            Op::Less => self.compare(&value) == Some(Ordering::Less),
-            Op::Greater => self.compare(&value) == Some(Ordering::Greater),
+            Op::Less => self.compare(value) == Some(Ordering::Less),
+            Op::Greater => self.compare(value) == Some(Ordering::Greater),
             Op::LessOrEqual => {
-                matches!(self.compare(&value), Some(Ordering::Less | Ordering::Equal))
+                matches!(self.compare(value), Some(Ordering::Less | Ordering::Equal))
             }
             Op::GreaterOrEqual => matches!(
-                self.compare(&value),
+                self.compare(value),
                 Some(Ordering::Greater | Ordering::Equal)
             ),
         }
@@ -186,44 +191,22 @@ impl Eq for SortKey {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use atome_proto::commit::Key;
-    use atome_proto::stamp::Stamp;
-    use atome_proto::state::Particle;
-    use atome_proto::{AccountId, AtomeId};
-    use uuid::Uuid;
+    use std::collections::BTreeMap;
 
-    fn state() -> AtomeState {
-        let particles = [
+    #[test]
+    fn a_condition_holds_or_not() {
+        let particles = BTreeMap::from([
             ("name", r#""Zürich""#),
             ("population", "421878"),
             ("capital", "false"),
             ("languages", r#"["de","en"]"#),
             ("code", r#""41""#),
-        ];
-        let particle = |text: &str| Particle {
-            stamp: Stamp::ZERO,
-            base: Some(Value::parse(text).unwrap()),
-            tallies: vec![],
+        ]);
+        let holds = |text: &str| {
+            let condition = Condition::parse(text).unwrap();
+            let value = particles.get(condition.key());
+            condition.holds(value.map(|text| Value::parse(text).unwrap()).as_ref())
         };
-        let account = AccountId(Uuid::nil());
-        AtomeState {
-            atome: AtomeId(Uuid::nil()),
-            created: Stamp::ZERO,
-            creator: account,
-            owner: account,
-            key: None,
-            updated: Stamp::ZERO,
-            particles: particles
-                .iter()
-                .map(|(key, text)| (Key::of_particle(key).unwrap(), particle(text)))
-                .collect(),
-        }
-    }
-
-    #[test]
-    fn a_condition_holds_or_not() {
-        let state = state();
-        let holds = |text: &str| Condition::parse(text).unwrap().holds(&state);
         for yes in [
             "name=Zürich",
             "name = \"Zürich\"",

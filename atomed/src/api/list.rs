@@ -2,10 +2,11 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use atome_engine::seed::record_of;
 use atome_proto::local::v1::ListQuery;
-use atome_proto::state::AtomeState;
+use atome_proto::state::{AtomeState, value_in};
 use atome_proto::{AtomeId, Code, Problem};
 use atome_store::replica::Scan;
 
@@ -14,12 +15,12 @@ use super::query::Query;
 use super::reference::resolve;
 use super::reply::{self, Cut, Handled, Lines};
 use super::route::Asked;
-use super::view::Viewer;
+use super::view::{Viewer, show};
 use crate::accounts::Account;
 use crate::store_problem::problem;
 
-/// Atomes read at once: about a reader's page, no long read transaction.
-const PAGE: u32 = 256;
+/// Atomes looked at in one read transaction: some 10 ms at most.
+const LOOKED_AT: u32 = 4_096;
 /// Most atomes that can be sorted: some 100 bytes each are held meanwhile.
 const SORTED_MAX: usize = 1_000_000;
 
@@ -61,7 +62,7 @@ pub(super) fn read(query: &mut Query) -> Result<ListQuery, Problem> {
 struct Listing {
     account: Account,
     scan: Scan,
-    conditions: Vec<Condition>,
+    conditions: Arc<[Condition]>,
     limit: usize,
 }
 
@@ -82,44 +83,48 @@ impl Listing {
                 // What `export` prints names deleted atomes too, as deleted.
                 deleted: query.deleted || query.seed,
                 after: None,
-                limit: PAGE,
+                limit: LOOKED_AT,
             },
             conditions,
             limit: limit.unwrap_or(usize::MAX),
         })
     }
 
-    fn fits(&self, state: &AtomeState) -> bool {
-        self.conditions
-            .iter()
-            .all(|condition| condition.holds(state))
-    }
-
-    /// The next page; `None` after the last.
-    async fn page(&mut self) -> Result<Option<Vec<AtomeState>>, Problem> {
-        let page = self.account.store.scan(self.scan.clone()).await;
-        let page = page.map_err(|e| problem(&e))?;
-        let Some(last) = page.last() else {
-            return Ok(None);
+    /// What `take` makes of the next atomes that fit; `None` after the last.
+    async fn page<T: Send + 'static>(
+        &mut self,
+        take: impl Fn(AtomeId, &str) -> Result<T, serde_json::Error> + Send + 'static,
+    ) -> Result<Option<Vec<T>>, Problem> {
+        let conditions = Arc::clone(&self.conditions);
+        let fitting = move |atome, state: &str| match fits(&conditions, state)? {
+            true => take(atome, state).map(Some),
+            false => Ok(None),
         };
-        self.scan.after = Some(last.atome);
-        Ok(Some(page))
+        let sifted = self.account.store.sift(self.scan.clone(), fitting).await;
+        let sifted = sifted.map_err(|e| problem(&e))?;
+        if sifted.last.is_some() {
+            self.scan.after = sifted.last;
+            return Ok(Some(sifted.taken));
+        }
+        Ok(None)
     }
 
     async fn by_id(mut self, mut lines: Lines) -> Result<(), Cut> {
         let store = self.account.store.clone();
         let mut viewer = Viewer::of(&store);
         let mut left = self.limit;
-        while let Some(page) = self.page().await? {
-            for state in page {
-                if left == 0 {
-                    return lines.flush().await;
-                }
-                if self.fits(&state) {
-                    lines.push(&viewer.view(&state).await?).await?;
-                    left -= 1;
-                }
+        if self.conditions.is_empty() {
+            // What is not shown need not be read.
+            let few = u32::try_from(left).unwrap_or(u32::MAX);
+            self.scan.limit = self.scan.limit.min(few);
+        }
+        while left > 0
+            && let Some(page) = self.page(|_, state| serde_json::from_str(state)).await?
+        {
+            for state in page.iter().take(left) {
+                lines.push(&viewer.view(state).await?).await?;
             }
+            left = left.saturating_sub(page.len());
         }
         lines.flush().await
     }
@@ -137,13 +142,18 @@ impl Listing {
             }
             let fitting = page
                 .iter()
-                .filter(|state| self.is_scanned(state) && self.fits(state));
+                .filter(|state| self.is_scanned(state) && self.all_hold(state));
             for state in fitting.take(left) {
                 let parent_key = viewer.parent_key(state).await?;
                 lines.push(&record_of(state, parent_key)).await?;
                 left -= 1;
             }
         }
+    }
+
+    fn all_hold(&self, state: &AtomeState) -> bool {
+        let mut conditions = self.conditions.iter();
+        conditions.all(|condition| condition.holds(state.value(condition.key()).as_ref()))
     }
 
     /// Whether the store would list it; what it knows nothing of but that it is there, it does not.
@@ -168,13 +178,16 @@ impl Listing {
         };
         let keep = self.limit.min(SORTED_MAX);
         let mut best: BinaryHeap<Place> = BinaryHeap::new();
-        while let Some(page) = self.page().await? {
-            for state in page.iter().filter(|state| self.fits(state)) {
-                best.push(Place {
-                    key: SortKey::of(state.value(&key).as_ref()),
-                    descending,
-                    atome: state.atome,
-                });
+        let place = move |atome, state: &str| {
+            Ok(Place {
+                key: SortKey::of(value_in(state, &key)?.as_ref()),
+                descending,
+                atome,
+            })
+        };
+        while let Some(page) = self.page(place.clone()).await? {
+            for place in page {
+                best.push(place);
                 if best.len() > keep {
                     best.pop();
                     if keep < self.limit {
@@ -183,20 +196,21 @@ impl Listing {
                 }
             }
         }
-        let mut viewer = Viewer::of(&self.account.store);
-        for place in best.into_sorted_vec() {
-            let state = self
-                .account
-                .store
-                .get(place.atome)
-                .await
-                .map_err(|e| problem(&e))?;
-            if let Some(state) = state {
-                lines.push(&viewer.view(&state).await?).await?;
-            }
-        }
-        lines.flush().await
+        let best = best.into_sorted_vec();
+        let atomes: Vec<AtomeId> = best.iter().map(|place| place.atome).collect();
+        drop(best);
+        show(&self.account.store, &atomes, self.scan.deleted, &mut lines).await
     }
+}
+
+/// Whether all conditions hold of the text of a state.
+fn fits(conditions: &[Condition], state: &str) -> Result<bool, serde_json::Error> {
+    for condition in conditions {
+        if !condition.holds(value_in(state, condition.key())?.as_ref()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn too_many() -> Problem {

@@ -10,7 +10,7 @@ use crate::accounts::{Account, Selected};
 use super::query::Query;
 use super::reply::{self, Body, Handled};
 use super::{
-    Peer, Shared, accounts, atomes, backup, commits, directory, list, metrics, seed, sharing,
+    Peer, Shared, accounts, atomes, backup, commits, directory, find, list, metrics, seed, sharing,
     status, sync, tree, watch,
 };
 
@@ -122,6 +122,8 @@ async fn dispatch(method: &Method, segments: &[&str], asked: Asked<'_>) -> Handl
             ("POST", "login") => accounts::login(asked).await,
             ("POST", "logout") => accounts::logout(asked).await,
             ("POST", "commits") => commits::write(asked).await,
+            ("GET", "find") => find::find(asked).await,
+            ("POST", "index") => find::index(asked).await,
             ("GET", "tree") => tree::tree(asked).await,
             ("GET", "watch") => watch::watch(asked).await,
             ("POST", "seed") => seed::seed(asked).await,
@@ -135,8 +137,9 @@ async fn dispatch(method: &Method, segments: &[&str], asked: Asked<'_>) -> Handl
             (
                 _,
                 "version" | "runtime" | "status" | "doctor" | "facts" | "prove-direction"
-                | "metrics" | "whoami" | "login" | "logout" | "commits" | "tree" | "watch" | "seed"
-                | "verify" | "acts" | "grants" | "policies" | "why" | "backup" | "restore-backup",
+                | "metrics" | "whoami" | "login" | "logout" | "commits" | "find" | "index" | "tree"
+                | "watch" | "seed" | "verify" | "acts" | "grants" | "policies" | "why" | "backup"
+                | "restore-backup",
             ) => Err(no_method(method)),
             _ => Err(no_route(segments)),
         },

@@ -11,10 +11,14 @@ use atome_proto::time::to_rfc3339;
 use atome_proto::{AtomeId, Problem};
 use atome_store::ReplicaStore;
 
+use super::reply::{Cut, Lines};
 use crate::store_problem::problem;
 
 /// Atomes whose parents are remembered while a list is made: a few megabytes at most.
 const KNOWN_MAX: usize = 20_000;
+
+/// Atomes that are read at once to be shown.
+const SHOWN_AT_ONCE: usize = 256;
 
 /// What is remembered of an atome above another.
 #[derive(Clone, Debug, Default)]
@@ -106,6 +110,29 @@ impl<'a> Viewer<'a> {
         self.known.insert(atome, above.clone());
         Ok(above)
     }
+}
+
+/// Writes the views of atomes, in this order; what is none any more is left out, and what is deleted, unless it is
+/// wanted.
+pub(super) async fn show(
+    store: &ReplicaStore,
+    mut atomes: &[AtomeId],
+    deleted: bool,
+    lines: &mut Lines,
+) -> Result<(), Cut> {
+    let mut viewer = Viewer::of(store);
+    while !atomes.is_empty() {
+        let next = atomes.iter().copied().take(SHOWN_AT_ONCE).collect();
+        let read = store.get_some(next).await;
+        let (states, count) = read.map_err(|e| problem(&e))?;
+        for state in &states {
+            if deleted || !state.is_deleted() {
+                lines.push(&viewer.view(state).await?).await?;
+            }
+        }
+        atomes = atomes.get(count..).unwrap_or_default();
+    }
+    lines.flush().await
 }
 
 /// The parent as it was written, and when.

@@ -152,6 +152,102 @@ async fn lists_are_narrowed_sorted_and_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn words_are_found_in_texts() {
+    let machine = Machine::with_alice().await;
+    let ids = switzerland(&machine).await;
+    let find = |query: &str| {
+        let (machine, path) = (&machine, format!("/v1/find?{query}"));
+        async move { machine.get(&path).await.good().lines() }
+    };
+    let zurich = find("text=ZURICH").await;
+    assert_eq!(names(&zurich), ["Zürich"]);
+    assert_eq!(zurich[0]["parent"], ids[3].as_str(), "as a list shows it");
+    assert_eq!(find("text=zur").await.len(), 0);
+    assert_eq!(names(&find("text=zur*").await), ["Zürich"]);
+    machine
+        .write(json!([
+            { "atome": ids[3], "set": { "notes": ["Bern is the capital", 7] } },
+            { "atome": ids[2], "deleted": true },
+        ]))
+        .await;
+    assert_eq!(
+        names(&find("text=bern").await),
+        ["Bern", "Switzerland"],
+        "the shorter first"
+    );
+    assert_eq!(names(&find("text=bern&limit=1").await), ["Bern"]);
+    assert_eq!(
+        names(&find("text=bern&type=place.country").await),
+        ["Switzerland"]
+    );
+    assert_eq!(
+        names(&find("text=%22the%20capital%22").await),
+        ["Switzerland"]
+    );
+    assert_eq!(find("text=geneva").await.len(), 0, "it is deleted");
+    for bad in [
+        "",
+        "text=",
+        "text=%26%20-",
+        "text=a&limit=x",
+        "text=a&colour=red",
+        "text=a&text=b",
+    ] {
+        let answer = machine.get(&format!("/v1/find?{bad}")).await;
+        assert_eq!(answer.problem(), "bad_request", "{bad}");
+    }
+    let long = "w%20".repeat(100);
+    let answer = machine.get(&format!("/v1/find?text={long}")).await;
+    assert_eq!(answer.problem(), "bad_request");
+    assert_eq!(machine.get("/v1/index").await.problem(), "bad_request");
+    let progress = machine.post("/v1/index", &json!({})).await.good().lines();
+    assert_eq!(progress, [json!({ "left": 0 })]);
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_goes_on_behind_what_does_not_fit() {
+    let machine = Machine::with_alice().await;
+    // More than are looked at together, and more than a page.
+    let count = 10_000;
+    let mut records = String::new();
+    for n in 0..count {
+        let body = "x".repeat(if n % 100 == 0 { 4_000 } else { 10 });
+        records.push_str(&format!(
+            "{{\"key\":\"k/{n}\",\"type\":\"t\",\"properties\":{{\"rank\":{n},\"body\":\"{body}\"}}}}\n"
+        ));
+    }
+    let lines: Vec<&str> = records.lines().collect();
+    for chunk in lines.chunks(1_000) {
+        machine
+            .ask("POST", "/v1/seed", chunk.join("\n"))
+            .await
+            .good();
+    }
+    let ranks = |query: &'static str| {
+        let machine = &machine;
+        async move {
+            let lines = machine
+                .get(&format!("/v1/atomes?{query}"))
+                .await
+                .good()
+                .lines();
+            let rank = |line: &Value| line["properties"]["rank"].as_u64().unwrap();
+            lines.iter().map(rank).collect::<Vec<u64>>()
+        }
+    };
+    let mut fitting = ranks("where=rank%3E%3D9990").await;
+    fitting.sort_unstable();
+    assert_eq!(fitting, (9_990..count).collect::<Vec<_>>());
+    assert_eq!(ranks("where=body~xxxxxxxxxxx").await.len(), 100);
+    assert_eq!(ranks("where=body~xxxxxxxxxxx&limit=70").await.len(), 70);
+    assert_eq!(ranks("order=-rank&limit=3").await, [9_999, 9_998, 9_997]);
+    assert_eq!(ranks("order=rank").await, (0..count).collect::<Vec<_>>());
+    assert_eq!(ranks("").await.len(), 10_000);
+    machine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_written_is_refused_whole() {
     let machine = Machine::with_alice().await;
     let id = machine

@@ -54,7 +54,7 @@ pub fn hub_body(bytes: &[u8]) {
     }
 }
 
-/// Query strings of both programs, conditions of `where`, and references to atomes.
+/// Query strings of both programs, conditions of `where`, words to find, and references to atomes.
 ///
 /// # Panics
 ///
@@ -67,6 +67,9 @@ pub fn query(bytes: &[u8]) {
     let state = sample();
     if let Ok(once) = door::list(text, &state) {
         assert_eq!(door::list(text, &state).as_ref(), Ok(&once));
+    }
+    if let Ok(wanted) = door::find(text) {
+        assert_eq!(door::find(text).as_ref(), Ok(&wanted));
     }
     for route in ROUTES {
         let Ok(read) = Query::read(text, route.query) else {

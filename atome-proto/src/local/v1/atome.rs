@@ -136,6 +136,25 @@ pub struct ListQuery {
     pub seed: bool,
 }
 
+/// The query of `GET /v1/find`, answered as JSON lines of [`AtomeView`]: those that are there and in whose texts all
+/// words stand, by relevance, then the newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FindQuery {
+    /// Words, the beginning of one with `*` after it, phrases in double quotes (`text`).
+    pub text: String,
+    /// Only of this type (`type`).
+    pub type_name: Option<String>,
+    /// At most so many (`limit`).
+    pub limit: Option<u64>,
+}
+
+/// One line of `POST /v1/index`, each time that the index for searches has read a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexProgress {
+    /// How much it has not read yet, in no unit; 0 at the end.
+    pub left: u64,
+}
+
 /// One line of `GET /v1/tree`: depth first, siblings by name then id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TreeLine {

@@ -1,5 +1,7 @@
 //! What a replica store is asked; its readers answer.
 
+use std::sync::Arc;
+
 use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
 use atome_proto::local::v1::{Found, History, RefusedCommit, SetMode};
@@ -10,7 +12,9 @@ use atome_proto::{AccountId, AtomeId};
 use super::ReplicaStore;
 use crate::error::StoreError;
 use crate::replica::sharing::{self, Question, Shown, Which};
-use crate::replica::{Changes, Deferred, Part, Recount, Scan, check, family, history, read};
+use crate::replica::{
+    Changes, Deferred, Part, Recount, Scan, Sifted, Wanted, check, family, history, read,
+};
 
 impl ReplicaStore {
     /// As [`crate::ReplicaDb::schedule`].
@@ -73,6 +77,60 @@ impl ReplicaStore {
     pub async fn scan(&self, scan: Scan) -> Result<Vec<AtomeState>, StoreError> {
         self.readers
             .run(move |connection| read::scan(connection, &scan))
+            .await
+    }
+
+    /// As [`crate::ReplicaDb::sift`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn sift<T: Send + 'static>(
+        &self,
+        scan: Scan,
+        take: impl FnMut(AtomeId, &str) -> Result<Option<T>, serde_json::Error> + Send + 'static,
+    ) -> Result<Sifted<T>, StoreError> {
+        self.readers
+            .run(move |connection| read::sift(connection, &scan, take))
+            .await
+    }
+
+    /// The states of atomes, in this order, until a page is full; and how many atomes that are. Those that are
+    /// none any more are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fault`].
+    pub async fn get_some(
+        &self,
+        atomes: Vec<AtomeId>,
+    ) -> Result<(Vec<AtomeState>, usize), StoreError> {
+        self.readers
+            .run(move |connection| read::get_some(connection, &atomes))
+            .await
+    }
+
+    /// As [`crate::ReplicaDb::advance_index`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn advance_index(&self) -> Result<u64, StoreError> {
+        let search = Arc::clone(&self.search);
+        self.readers
+            .run(move |connection| search.advance(connection))
+            .await
+    }
+
+    /// As [`crate::ReplicaDb::find`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn find(&self, wanted: Wanted) -> Result<Vec<AtomeId>, StoreError> {
+        let search = Arc::clone(&self.search);
+        self.readers
+            .run(move |connection| search.find(connection, &wanted))
             .await
     }
 

@@ -6,6 +6,7 @@ use atome_proto::seed::Record;
 use atome_proto::sync::v1::{Refusal, Ruling, Verdict};
 
 use super::*;
+use crate::replica::{family, read};
 
 fn refused(number: u64) -> Verdict {
     let refusal = Refusal {
@@ -319,6 +320,52 @@ fn lists_are_paged_and_rings_are_cut() {
     assert_eq!(db.find_prefix("0000", 3).unwrap().len(), 3);
     assert_eq!(db.find_prefix("zz", 3).unwrap(), []);
     assert_eq!(db.find_prefix("", 9).unwrap().len(), 5);
+}
+
+#[test]
+fn lists_and_trees_go_by_an_index() {
+    let db = replica(1);
+    let plan = |sql: &str| {
+        let explain = format!("EXPLAIN QUERY PLAN {sql}");
+        let mut statement = db.base.connection.prepare(&explain).unwrap();
+        for n in 1..=statement.parameter_count() {
+            statement.raw_bind_parameter(n, n).unwrap();
+        }
+        let mut rows = statement.raw_query();
+        let mut plan = String::new();
+        while let Some(row) = rows.next().unwrap() {
+            plan.push_str(&row.get::<_, String>(3).unwrap());
+            plan.push('\n');
+        }
+        plan
+    };
+    let scan = |type_name: Option<&str>, parent| {
+        let type_name = type_name.map(str::to_owned);
+        plan(
+            &read::query(&Scan {
+                type_name,
+                parent,
+                ..Scan::default()
+            })
+            .0,
+        )
+    };
+    let by_parent = "INDEX atomes_by_parent (gen=? AND parent=?";
+    let states = "SEARCH s USING INTEGER PRIMARY KEY (rowid=?)";
+    for (plan, by) in [
+        (scan(None, Some(atome(1))), by_parent),
+        (scan(Some("t"), Some(atome(1))), by_parent),
+        (plan(family::BELOW), by_parent),
+        // By id, and the state is read only of those that are of the type.
+        (
+            scan(Some("t"), None),
+            "SEARCH a USING PRIMARY KEY (gen=? AND atome>?)",
+        ),
+        (scan(Some("t"), None), states),
+    ] {
+        assert!(plan.contains(by), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "nothing is sorted: {plan}");
+    }
 }
 
 #[test]

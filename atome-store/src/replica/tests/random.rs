@@ -11,6 +11,7 @@ use crate::hub::Claim;
 enum Step {
     Create(u128),
     Set(u128, usize, i64),
+    Say(u128, usize, usize),
     Unset(u128, usize),
     Add(u128, usize, i64),
     Move(u128, u128),
@@ -44,6 +45,7 @@ fn plain_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => atome.clone().prop_map(Step::Create),
         6 => (atome.clone(), key.clone(), by.clone()).prop_map(|(a, k, v)| Step::Set(a, k, v)),
+        3 => (atome.clone(), key.clone(), 0..TEXTS.len()).prop_map(|(a, k, t)| Step::Say(a, k, t)),
         1 => (atome.clone(), key.clone()).prop_map(|(a, k)| Step::Unset(a, k)),
         6 => (atome.clone(), key.clone(), by.clone()).prop_map(|(a, k, v)| Step::Add(a, k, v)),
         2 => (atome.clone(), atome.clone()).prop_map(|(a, b)| Step::Move(a, b)),
@@ -57,6 +59,7 @@ fn plain_step() -> impl Strategy<Value = Step> {
 }
 
 const KEYS: [&str; 3] = ["a", "b", "n"];
+const TEXTS: [&str; 4] = ["red fox", "Red hen, red fox", "owl", "-"];
 
 /// Writes if it may be written; that is decided by what is there.
 fn try_write(db: &mut ReplicaDb, author: AccountId, draft: Draft, ms: u64) {
@@ -81,6 +84,11 @@ impl World {
         match *step {
             Step::Create(n) => try_write(db, ANNA, create(n), ms),
             Step::Set(n, k, v) => try_write(db, ANNA, set(n, KEYS[k], v), ms),
+            Step::Say(n, k, t) => {
+                let mut draft = Draft::new(atome(n));
+                draft.set.insert(key(KEYS[k]), Value::from_text(TEXTS[t]));
+                try_write(db, ANNA, draft, ms);
+            }
             Step::Unset(n, k) => {
                 let mut draft = Draft::new(atome(n));
                 draft.unset.insert(key(KEYS[k]));

@@ -1,11 +1,11 @@
-//! `get`, `list`, `tree`, `watch`.
+//! `get`, `list`, `find`, `tree`, `watch`.
 
-use atome_client::ClientError;
-use atome_proto::local::v1::{AtomeView, ListQuery};
+use atome_client::{ClientError, Lines};
+use atome_proto::local::v1::{AtomeView, FindQuery, ListQuery};
 use atome_proto::{Code, Problem};
 use serde::Deserialize;
 
-use crate::cli::List;
+use crate::cli::{Find, List};
 use crate::cmd::or_dash;
 use crate::context::Context;
 use crate::fault::Fault;
@@ -85,8 +85,42 @@ pub(super) async fn list(context: &mut Context, list: List) -> Result<(), Fault>
         deleted: list.deleted,
         seed: false,
     };
-    let mut atomes = context.client.list(&query).await?;
-    let mut listing = context.out.listing(&["ID", "TYPE", "KEY", "NAME"]);
+    let atomes = context.client.list(&query).await?;
+    print(&mut context.out, atomes).await
+}
+
+pub(super) async fn find(context: &mut Context, find: Find) -> Result<(), Fault> {
+    if context.progress.watched() {
+        read_index(context).await?;
+    }
+    let query = FindQuery {
+        text: find.text.join(" "),
+        type_name: find.type_name,
+        limit: find.limit,
+    };
+    let atomes = context.client.find(&query).await?;
+    print(&mut context.out, atomes).await
+}
+
+/// Shows how far the index is that a search is made with; without a person who watches, the search itself waits for it.
+async fn read_index(context: &Context) -> Result<(), Fault> {
+    let mut progress = context.client.index().await?;
+    let mut shown = None;
+    while let Some(line) = progress.next().await {
+        let left = line?.left;
+        if left > 0 {
+            let bar = shown.get_or_insert_with(|| context.progress.count("reading texts", left));
+            bar.set_position(bar.length().unwrap_or_default().saturating_sub(left));
+        }
+    }
+    if let Some(bar) = shown {
+        bar.finish_and_clear();
+    }
+    Ok(())
+}
+
+async fn print(out: &mut Out, mut atomes: Lines<AtomeView>) -> Result<(), Fault> {
+    let mut listing = out.listing(&["ID", "TYPE", "KEY", "NAME"]);
     while let Some(atome) = atomes.next().await {
         listing.push(&atome?, |atome| {
             vec![

@@ -8,7 +8,7 @@ use crate::sqlite::Durability;
 
 use super::*;
 
-/// What every marked value begins with.
+/// What every marked value begins with; the index for searches has it in lower case.
 const MARK: &[u8] = b"MARK";
 /// Digits of a mark.
 const DIGITS: usize = 16;
@@ -37,11 +37,14 @@ pub(super) fn marks(folder: &Path) -> BTreeSet<String> {
         let places = bytes.windows(MARK.len() + DIGITS);
         // One that the end of a page divides stands whole beside it.
         let whole = |place: &&[u8]| {
-            let digits = place.strip_prefix(MARK);
-            digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+            let (mark, digits) = place.split_at(MARK.len());
+            mark.eq_ignore_ascii_case(MARK) && digits.iter().all(u8::is_ascii_hexdigit)
         };
         let places = places.filter(whole);
-        found.extend(places.map(|place| String::from_utf8(place.to_vec()).unwrap()));
+        found.extend(places.map(|place| {
+            let digits = String::from_utf8(place[MARK.len()..].to_vec()).unwrap();
+            format!("MARK{digits}")
+        }));
     }
     found
 }
@@ -95,6 +98,10 @@ fn no_byte_of_what_was_evicted_is_left_in_any_file() {
     feed(&mut db, vec![tell(told), state_entry(&bobs()[0])]);
     let ids = 100..400u128;
     fill(&mut db, ids.clone());
+    // The index for searches has them too.
+    check(&db);
+    let index = dir.path().join("anna/replica.search.db");
+    assert!(index.exists());
     let last = |n: &u128| mark_of(*n, 2);
     // What is staged and never installed goes as well.
     let mut page = Snapshot {
@@ -114,6 +121,7 @@ fn no_byte_of_what_was_evicted_is_left_in_any_file() {
     let some: Vec<AtomeId> = ids.clone().filter(|n| n % 3 != 0).map(atome).collect();
     feed(&mut db, vec![Entry::Evict(some)]);
     db.scrub().unwrap();
+    assert!(!index.exists());
     let left = marks(dir.path());
     let expected: BTreeSet<String> = ids
         .clone()
@@ -128,8 +136,12 @@ fn no_byte_of_what_was_evicted_is_left_in_any_file() {
         .collect();
     let leaked: Vec<_> = left.difference(&allowed).collect();
     assert_eq!(leaked, Vec::<&String>::new());
+    check(&db);
+    assert!(index.exists());
     feed(&mut db, vec![Entry::Evict(ids.map(atome).collect())]);
     db.scrub().unwrap();
+    assert_eq!(marks(dir.path()), BTreeSet::new());
+    check(&db);
     assert_eq!(marks(dir.path()), BTreeSet::new());
     drop(db);
     assert_eq!(marks(dir.path()), BTreeSet::new());
@@ -142,12 +154,18 @@ fn a_crash_between_eviction_and_scrub_is_made_good_at_the_next_start() {
     let mut db = ReplicaDb::open(&path, ANNA, ReplicaId(1), Durability::Full).unwrap();
     feed(&mut db, vec![tell(accepted(grant(1, 10, BOB, ANNA, &[])))]);
     fill(&mut db, 100..110);
+    check(&db);
     feed(&mut db, vec![Entry::Evict((100..110).map(atome).collect())]);
-    assert!(!marks(dir.path()).is_empty(), "the WAL has them still");
+    assert!(!marks(dir.path()).is_empty(), "the WALs have them still");
     // As the files are when the process dies.
     let after = dir.path().join("after");
     std::fs::create_dir(&after).unwrap();
-    for name in ["replica.db", "replica.db-wal"] {
+    for name in [
+        "replica.db",
+        "replica.db-wal",
+        "replica.search.db",
+        "replica.search.db-wal",
+    ] {
         std::fs::copy(path.with_file_name(name), after.join(name)).unwrap();
     }
     drop(db);
