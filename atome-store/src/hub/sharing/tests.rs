@@ -577,23 +577,22 @@ proptest! {
             fresh.assert_is(&world.seen(n), n);
         }
         for (n, mut snapshot) in began {
-            let changed = world.hub
-                .changed_states(account(n), ReplicaId(99), snapshot.feed, usize::MAX)
-                .unwrap();
+            let changed = world.hub.changed_states(account(n), ReplicaId(99), snapshot.feed, usize::MAX);
+            let changed = changed.unwrap();
             if changed.overtaken {
                 let head = world.hub.digest(account(n)).unwrap().0;
                 assert_eq!((changed.through, changed.complete), (head, false));
                 snapshot.states = world.seen(n);
             }
-            for gone in changed.gone {
-                snapshot.states.remove(&gone);
-            }
+            snapshot.states.retain(|atome, _| !changed.gone.contains(atome));
             for raw in changed.states {
                 // As a replica does with a state that comes twice.
                 let state = raw.decode().unwrap();
-                let before = snapshot.states.remove(&state.atome);
-                let joined = before.map_or_else(|| state.clone(), |before| join(before, &state));
-                snapshot.states.insert(state.atome, joined);
+                let joined = match snapshot.states.remove(&state.atome) {
+                    Some(before) => join(before, &state),
+                    None => state,
+                };
+                snapshot.states.insert(joined.atome, joined);
             }
             snapshot.assert_is(&world.seen(n), n);
         }
