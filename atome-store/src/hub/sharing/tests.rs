@@ -429,7 +429,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => some_atome().prop_map(|(who, atome)| Step::Publish(who, atome)),
         1 => (0..20u64).prop_map(Step::Wait),
         3 => who().prop_map(Step::Pull),
-        1 => who().prop_map(Step::Snapshot),
+        4 => who().prop_map(Step::Snapshot),
         2 => (0..30u64, 1..9u32).prop_map(|(ago, limit)| Step::Compact(ago, limit)),
     ]
 }
