@@ -156,7 +156,8 @@ fn stores(folder: &Path) -> Vec<PathBuf> {
         let path = entry.must().path();
         if path.is_dir() {
             found.extend(stores(&path));
-        } else if path.extension().is_some_and(|extension| extension == "db") {
+        } else if path.ends_with("machine.db") || path.ends_with("replica.db") {
+            // The copy of the machine store and the index for searches are made anew, whatever is in them.
             found.push(path);
         }
     }

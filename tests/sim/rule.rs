@@ -57,7 +57,10 @@ pub(crate) fn holds(world: &World) {
                     for key in keys {
                         assert!(sight.whole().shows(key), "no-leak: {key} of {atome}");
                     }
-                    assert!(found.is_none() || !sight.is_empty(), "no-leak: {atome}");
+                    assert!(
+                        found.is_none() || !sight.is_empty(),
+                        "no-leak: {atome} to {account}"
+                    );
                 }
             }
         }

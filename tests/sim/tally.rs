@@ -27,6 +27,7 @@ tally! {
     writes: "writes",
     acts: "acts of sharing",
     refused: "refused commits",
+    deferred: "deferred commits",
     clamped: "clamped commits",
     dropped: "frames dropped",
     repeated: "frames repeated",

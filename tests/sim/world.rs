@@ -49,6 +49,8 @@ pub(crate) struct World {
     next_wait: u64,
     faults: bool,
     pub(crate) kind: Kind,
+    /// Whether its accounts have begun to share before anything went wrong.
+    is_acquainted: bool,
     pub(crate) record: Option<Record>,
     steps: u64,
 }
@@ -114,6 +116,7 @@ impl World {
             next_wait: 0,
             faults: true,
             kind,
+            is_acquainted: false,
             record: None,
             steps: 0,
         };
@@ -160,6 +163,7 @@ impl World {
             102..104 => self.log_in_or_out(),
             104..106 => self.compact(),
             _ if self.kind == Kind::Forgetful => self.hub_goes_back(),
+            _ if self.is_acquainted => self.share_or_write(),
             _ => self.copy_disk(),
         }
     }
@@ -272,7 +276,7 @@ impl World {
             match verdict.ruling {
                 Ruling::Clamped { .. } => self.tally.clamped += 1,
                 Ruling::Refused(_) => self.tally.refused += 1,
-                Ruling::Deferred { .. } => {}
+                Ruling::Deferred { .. } => self.tally.deferred += 1,
             }
         }
     }

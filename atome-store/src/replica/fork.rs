@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use super::ack::map_addends;
 use super::bench::Bench;
 use super::head::Head;
-use super::recompute::baseline;
+use super::recompute::{baseline, counts};
 use super::{ReplicaDb, timeline};
 use crate::error::StoreError;
 use crate::sqlite::value::Db;
@@ -110,7 +110,9 @@ fn fold(
         let kept = timeline::by_id(connection, id)?;
         let commit = kept.commit()?;
         last = kept.number;
-        for change in &commit.changes {
+        // What is part of the baselines already is there as it may be seen.
+        let counts = counts(connection, head.baseline, id)?;
+        for change in commit.changes.iter().filter(|_| counts) {
             let base = match bases.remove(&change.atome) {
                 Some(base) => Some(base),
                 None => baseline(connection, head.generation, change.atome)?,

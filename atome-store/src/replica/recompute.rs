@@ -81,7 +81,7 @@ pub(super) fn baseline(
 }
 
 /// Whether a commit counts beside the baselines: it was not refused, and is not part of them already.
-fn counts(connection: &Connection, baseline: u64, id: u64) -> Result<bool, StoreError> {
+pub(super) fn counts(connection: &Connection, baseline: u64, id: u64) -> Result<bool, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT NOT EXISTS (SELECT 1 FROM verdicts WHERE id = ?1 AND refused) \
          AND (?1 > ?2 OR EXISTS (SELECT 1 FROM kept WHERE id = ?1))",

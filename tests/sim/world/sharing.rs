@@ -5,7 +5,7 @@ use atome_engine::draft::Draft;
 use atome_engine::replica::Input;
 use atome_engine::session;
 use atome_proto::commit::{Create, Key};
-use atome_proto::sharing::{Act, Answer, Mode, Right, Rule, Terms};
+use atome_proto::sharing::{Act, Answer, Grant, GrantState, Mode, Right, Rule, Terms};
 use atome_proto::value::{Number, Value};
 use atome_proto::{AccountId, AtomeId, GrantId};
 use atome_store::replica::{Scan, Which};
@@ -19,29 +19,126 @@ impl World {
     /// One of these things happens.
     pub(super) fn share_or_write(&mut self) {
         let machine = self.rng.below(self.machines.len());
-        let (account, now) = {
-            let machine = &self.machines[machine];
-            (machine.account, machine.now(self.now))
-        };
-        let done = if self.rng.percent(35) {
-            let Some(act) = self.some_act(machine) else {
-                return;
-            };
-            self.note(Who::Machine(machine), format_args!("acts {act:?}"));
-            let acted = self.machines[machine].db.act(account, vec![act], now);
-            self.tally.acts += u64::from(acted.is_ok());
-            acted.is_ok()
+        if self.is_acquainted && self.rng.percent(10) {
+            self.offer_anew(machine);
+        } else if self.rng.percent(35) {
+            if let Some(act) = self.some_act(machine) {
+                self.act(machine, vec![act]);
+            }
         } else {
             let draft = self.shared_draft(machine);
-            self.note(Who::Machine(machine), format_args!("writes {draft:?}"));
-            let written = self.machines[machine].db.write(account, vec![draft], now);
-            self.tally.writes += u64::from(written.is_ok());
-            written.is_ok()
-        };
-        if done {
-            let position = self.machines[machine].db.position().expect("a position");
-            self.tell(machine, Input::Stored(position));
+            self.write_shared(machine, draft);
         }
+    }
+
+    /// Has accounts share while nothing goes wrong yet: else little is shared before the end. No disk is copied
+    /// from then on.
+    pub(crate) fn acquaint(&mut self) {
+        self.is_acquainted = true;
+        for machine in 0..self.machines.len() {
+            for _ in 0..2 {
+                let draft = self.shared_draft(machine);
+                self.write_shared(machine, draft);
+                if let Some(atome) = self.here(machine).first() {
+                    let account = self.machines[machine].account;
+                    let others = self.accounts.iter().filter(|other| **other != account);
+                    let acts = others.map(|grantee| (*atome, *grantee)).collect::<Vec<_>>();
+                    for (atome, grantee) in acts {
+                        let (grant, terms) = (self.fresh_grant(), self.terms());
+                        let share = Act::Share {
+                            grant,
+                            atome,
+                            grantee,
+                            terms,
+                        };
+                        self.act(machine, vec![share]);
+                    }
+                }
+            }
+        }
+        self.settle();
+        for machine in 0..self.machines.len() {
+            let inbox = self.machines[machine].db.grants(Which::Inbox);
+            for shown in inbox.expect("a list") {
+                if self.rng.percent(60) {
+                    let accept = Act::Answer {
+                        grant: shown.grant.id,
+                        answer: Answer::Accept,
+                        always: false,
+                    };
+                    self.act(machine, vec![accept]);
+                }
+            }
+        }
+        self.settle();
+        self.faults = true;
+    }
+
+    fn act(&mut self, machine: usize, acts: Vec<Act>) {
+        self.note(Who::Machine(machine), format_args!("acts {acts:?}"));
+        let now = self.machines[machine].now(self.now);
+        let account = self.machines[machine].account;
+        let count = acts.len() as u64;
+        if self.machines[machine].db.act(account, acts, now).is_ok() {
+            self.tally.acts += count;
+            self.stored(machine);
+        }
+    }
+
+    fn write_shared(&mut self, machine: usize, draft: Draft) {
+        self.note(Who::Machine(machine), format_args!("writes {draft:?}"));
+        let now = self.machines[machine].now(self.now);
+        let account = self.machines[machine].account;
+        let written = self.machines[machine].db.write(account, vec![draft], now);
+        if written.is_ok() {
+            self.tally.writes += 1;
+            self.stored(machine);
+        }
+    }
+
+    fn stored(&mut self, machine: usize) {
+        let position = self.machines[machine].db.position().expect("a position");
+        self.tell(machine, Input::Stored(position));
+    }
+
+    /// An owner ends a grant and offers it again, while its grantee writes by the old one: where the hub hears of
+    /// that later, the write is deferred until the new one is answered.
+    fn offer_anew(&mut self, machine: usize) {
+        let account = self.machines[machine].account;
+        let all = self.machines[machine].db.grants(Which::All);
+        let mut own: Vec<Grant> = all
+            .expect("a list")
+            .into_iter()
+            .map(|shown| shown.grant)
+            .collect();
+        own.retain(|grant| {
+            grant.owner.id == account
+                && grant.state() == GrantState::Accepted
+                && grant.terms.can.contains(&Right::Alter)
+        });
+        let Some(old) = self.rng.pick(&own).cloned() else {
+            return;
+        };
+        let again = Act::Share {
+            grant: self.fresh_grant(),
+            atome: old.atome,
+            grantee: old.grantee.id,
+            terms: old.terms,
+        };
+        self.act(machine, vec![Act::End { grant: old.id }, again]);
+        for other in 0..self.machines.len() {
+            if self.machines[other].account == old.grantee.id {
+                let mut draft = Draft::new(old.atome);
+                let value = Value::from_number(Number::Whole(self.rng.below(50) as i64));
+                draft.set.insert(key("a"), value);
+                self.write_shared(other, draft);
+            }
+        }
+    }
+
+    fn fresh_grant(&mut self) -> GrantId {
+        let id = u128::from(self.rng.next()) << 64 | u128::from(self.rng.next());
+        GrantId(Uuid::from_u128(id))
     }
 
     fn here(&self, machine: usize) -> Vec<AtomeId> {
@@ -114,15 +211,12 @@ impl World {
         let other = *self.rng.pick(&others)?;
         let here = self.here(machine);
         match self.rng.below(20) {
-            0..7 => {
-                let id = u128::from(self.rng.next()) << 64 | u128::from(self.rng.next());
-                Some(Act::Share {
-                    grant: GrantId(Uuid::from_u128(id)),
-                    atome: *self.rng.pick(&here)?,
-                    grantee: other,
-                    terms: self.terms(),
-                })
-            }
+            0..7 => Some(Act::Share {
+                grant: self.fresh_grant(),
+                atome: *self.rng.pick(&here)?,
+                grantee: other,
+                terms: self.terms(),
+            }),
             7..15 => {
                 let inbox = self.machines[machine].db.grants(Which::Inbox);
                 let inbox = inbox.expect("a list");

@@ -175,7 +175,8 @@ impl Ledger<'_> {
                     let before = past.as_ref().and_then(|state| view.view(state));
                     if own && let Some(change) = view.sight.whole().change(touch.change) {
                         // What one writes oneself does not wait to be published.
-                        view.held = Some(apply(view.held.take(), &change, Origin::of(commit)));
+                        let held = view.held.take().unwrap_or_else(|| bare(&after));
+                        view.held = Some(apply(Some(held), &change, Origin::of(commit)));
                         views::update(self.connection, &view)?;
                     }
                     let cut = match &view.sight.live {
@@ -196,6 +197,15 @@ impl Ledger<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// An atome of which nothing is seen but whose it is and since when.
+fn bare(state: &AtomeState) -> AtomeState {
+    AtomeState {
+        updated: state.created,
+        particles: [].into(),
+        ..state.clone()
     }
 }
 

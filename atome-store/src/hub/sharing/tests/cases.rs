@@ -182,6 +182,26 @@ fn what_waits_to_be_published_comes_as_it_was_then() {
 }
 
 #[test]
+fn what_a_reader_wrote_before_anything_was_published_stays_its_owners() {
+    let mut world = tree();
+    let mut manual = terms(&[]);
+    manual.mode = Mode::Manual;
+    world.share(1, atome(1, 2), 2, manual);
+    world.answer(2, 0, Answer::Accept);
+    world.share(1, atome(1, 2), 2, terms(&[Right::Alter]));
+    world.answer(2, 1, Answer::Accept);
+    assert_eq!(world.push(2, vec![set(atome(1, 3), "a", 7)], vec![]), None);
+    let grant = world.grants[1];
+    assert_eq!(world.act(1, Act::End { grant }), None);
+    let seen = world.seen(2);
+    let state = &seen[&atome(1, 3)];
+    assert_eq!((state.owner, state.creator), (account(1), account(1)));
+    assert_eq!(state.value("a").unwrap().as_str(), "7");
+    assert_eq!(state.particles.len(), 1, "nothing else was published");
+    world.check();
+}
+
+#[test]
 fn a_copy_is_ones_own_and_has_no_link() {
     let mut world = tree();
     let mut copy = terms(&[]);
