@@ -52,6 +52,11 @@ pub struct Position {
     /// The feed number up to which every eviction is carried out, and nothing of it is in the files any more;
     /// 0 where there was none.
     pub evicted: u64,
+    /// Whether another hub, or life of its database, gave some of what is here, and what this one lacks of that is
+    /// not known yet: a snapshot tells.
+    pub owes: bool,
+    /// Atomes of which there is more here than the hub has.
+    pub offers: u64,
     /// Whether the store was restored from a backup, and takes a new replica id once all that is pending is
     /// decided.
     pub restored: bool,
@@ -192,13 +197,8 @@ pub enum StoreJob {
     },
     /// A page of a snapshot, out of sight.
     Stage(Snapshot),
-    /// The pages staged take effect, and the cursor moves.
-    Install {
-        /// What they stand for.
-        end: SnapshotEnd,
-        /// Whether they are joined into what is here, instead of taking its place.
-        keep: bool,
-    },
+    /// The pages staged, and what they stand for: they take effect, and the cursor moves.
+    Install(SnapshotEnd),
     /// The hub, or the life of its database, is another than before.
     AdoptHub {
         /// The hub.
@@ -218,10 +218,7 @@ pub enum StoreJob {
 impl StoreJob {
     /// Whether it brings what comes from the feed; such jobs keep their order.
     fn is_feed(&self) -> bool {
-        matches!(
-            self,
-            Self::Apply { .. } | Self::Stage(_) | Self::Install { .. }
-        )
+        matches!(self, Self::Apply { .. } | Self::Stage(_) | Self::Install(_))
     }
 }
 
@@ -375,7 +372,7 @@ impl Replica {
             Some(StoreJob::Acknowledge { number, .. }) => self.push.acknowledged(number),
             Some(StoreJob::Apply { .. }) => self.on_applied(position.cursor),
             Some(StoreJob::Stage(page)) => self.on_staged(&page),
-            Some(StoreJob::Install { .. }) => self.on_installed(),
+            Some(StoreJob::Install(_)) => self.on_installed(),
             Some(StoreJob::AdoptHub { .. }) => self.on_adopted(),
             Some(StoreJob::Fork { .. }) => self.on_forked(now),
             None => {}

@@ -167,6 +167,13 @@ pub fn counts(grant: &Grant, at_ms: u64) -> bool {
     grant.state_at(at_ms) == Some(GrantState::Accepted) && is_within(&grant.terms, at_ms)
 }
 
+/// Whether a grant as it stands begins to count now, in milliseconds since 1970, unless it did before: what has
+/// begun goes on until it is ended, also where the clock that it began by goes back.
+#[must_use]
+pub fn begins(grant: &Grant, now_ms: u64) -> bool {
+    grant.state() == GrantState::Accepted && is_within(&grant.terms, now_ms)
+}
+
 /// Whether a time, in milliseconds since 1970, is within that of the terms.
 #[must_use]
 pub fn is_within(terms: &Terms, at_ms: u64) -> bool {

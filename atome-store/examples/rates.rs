@@ -283,12 +283,9 @@ fn snapshot(hub: &HubDb, db: &mut ReplicaDb) -> Done {
         }
     }
     let head = hub.position(ANNA, ReplicaId(3))?.head;
-    db.install(
-        SnapshotEnd {
-            cursor: cursor(hub, head)?,
-            number: 0,
-        },
-        true,
-    )?;
+    db.install(SnapshotEnd {
+        cursor: cursor(hub, head)?,
+        number: 0,
+    })?;
     Ok(())
 }

@@ -252,7 +252,7 @@ impl Machine {
                 StoreJob::Acknowledge { number, verdicts } => db.acknowledge(*number, verdicts),
                 StoreJob::Apply { batch, at } => db.apply(batch, *at),
                 StoreJob::Stage(page) => db.stage(page),
-                StoreJob::Install { end, keep } => db.install(*end, *keep),
+                StoreJob::Install(end) => db.install(*end),
                 StoreJob::AdoptHub { hub, epoch, number } => db.adopt_hub(*hub, *epoch, *number),
                 StoreJob::Fork { from } => db.fork(*from, fresh),
             }?;

@@ -1,15 +1,15 @@
 //! The rule of sharing, asked anew from what owners have and what was granted: what the hub shows each account
 //! must be that, no more (`no-leak`) and no less (`no-starve`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use atome_engine::digest::of_state;
-use atome_engine::sharing::{Sight, counts, is_live};
+use atome_engine::sharing::{Sight, begins, is_live};
 use atome_engine::tree::ancestors;
 use atome_proto::commit::Key;
-use atome_proto::sharing::Grant;
+use atome_proto::sharing::{Grant, GrantState};
 use atome_proto::state::AtomeState;
-use atome_proto::{AccountId, AtomeId};
+use atome_proto::{AccountId, AtomeId, GrantId};
 
 use crate::world::World;
 
@@ -20,6 +20,19 @@ fn seen(world: &World, account: AccountId) -> States {
     let states = page.expect("a page").states;
     let states = states.iter().map(|raw| raw.decode().expect("a state"));
     states.map(|state| (state.atome, state)).collect()
+}
+
+/// The grants that have come to count by the hub's clock so far. That it goes back ends none of them.
+pub(crate) fn begun(world: &World) -> BTreeSet<GrantId> {
+    let now_ms = world.hub.now(world.now).wall_ms;
+    let grants = world.accounts.iter().flat_map(|account| {
+        let page = world.hub.db.grants(*account, None, usize::MAX);
+        page.expect("a page").grants
+    });
+    grants
+        .filter(|grant| begins(grant, now_ms))
+        .map(|grant| grant.id)
+        .collect()
 }
 
 /// Checks what the hub shows every account.
@@ -35,7 +48,8 @@ pub(crate) fn holds(world: &World) {
         grants.retain(|grant| {
             grant.grantee.id == *account
                 && is_live(&grant.terms)
-                && counts(grant, world.hub.now(world.now).wall_ms)
+                && grant.state() == GrantState::Accepted
+                && world.begun.contains(&grant.id)
         });
         let mut shown = seen(world, *account);
         shown.retain(|_, state| state.owner != *account);

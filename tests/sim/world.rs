@@ -17,7 +17,7 @@ use atome_engine::session;
 use atome_proto::commit::Key;
 use atome_proto::local::v1::SetMode;
 use atome_proto::sync::v1::{Ack, ClientFrame, HubFrame, Ruling};
-use atome_proto::{AccountId, AtomeId, ReplicaId};
+use atome_proto::{AccountId, AtomeId, GrantId, ReplicaId};
 use atome_sim_disk::Disk;
 use uuid::Uuid;
 
@@ -49,6 +49,8 @@ pub(crate) struct World {
     next_wait: u64,
     faults: bool,
     pub(crate) kind: Kind,
+    /// The grants that have come to count by the hub's clock.
+    pub(crate) begun: BTreeSet<GrantId>,
     /// Whether its accounts have begun to share before anything went wrong.
     is_acquainted: bool,
     pub(crate) record: Option<Record>,
@@ -116,6 +118,7 @@ impl World {
             next_wait: 0,
             faults: true,
             kind,
+            begun: BTreeSet::new(),
             is_acquainted: false,
             record: None,
             steps: 0,
@@ -163,7 +166,6 @@ impl World {
             102..104 => self.log_in_or_out(),
             104..106 => self.compact(),
             _ if self.kind == Kind::Forgetful => self.hub_goes_back(),
-            _ if self.is_acquainted => self.share_or_write(),
             _ => self.copy_disk(),
         }
     }

@@ -190,8 +190,7 @@ impl Replica {
         if let Some(end) = end {
             self.pull.snapshot = None;
             self.pull.received = end.cursor.feed;
-            let keep = self.position.cursor.is_none();
-            self.jobs.push_back(StoreJob::Install { end, keep });
+            self.jobs.push_back(StoreJob::Install(end));
         }
     }
 

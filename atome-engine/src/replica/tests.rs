@@ -41,6 +41,8 @@ fn position(number: u64, acked: u64, feed: Option<u64>) -> Position {
         acked,
         refused: 0,
         evicted: 0,
+        owes: false,
+        offers: 0,
         restored: false,
         hub: Some((HUB, EPOCH)),
         cursor: feed.map(cursor),

@@ -72,7 +72,7 @@ impl Session {
                 }
                 self.identity.epoch = position.epoch;
                 self.phase = Phase::Open(replica);
-                self.stream.oldest(position.oldest, position.number);
+                self.stream.oldest(position.oldest);
                 self.pushed = self.pushed.min(position.number);
                 self.say_welcome(position, now);
                 self.listing_known(position.directory);

@@ -62,9 +62,8 @@ pub(super) struct Stream {
     stale: bool,
     /// A batch that waits until the push on its way is acknowledged.
     held: Option<Batch>,
-    /// The oldest feed number kept, and the highest number of the replica, at hello.
+    /// The oldest feed number kept, at hello.
     oldest: u64,
-    number_at_hello: u64,
 }
 
 impl Stream {
@@ -73,9 +72,8 @@ impl Stream {
         self.credits = (self.credits + 1).min(self.window);
     }
 
-    pub(super) fn oldest(&mut self, oldest: u64, number: u64) {
+    pub(super) fn oldest(&mut self, oldest: u64) {
         self.oldest = oldest;
-        self.number_at_hello = number;
     }
 
     /// Whether the answer that has come is still of use.
@@ -95,8 +93,7 @@ impl Session {
             return self.fail(&Problem::new(Code::BadRequest, detail));
         }
         let feed = cursor.map_or(0, |at| at.feed);
-        // A replica that has pushed has its own past, and is not given a present without one.
-        let is_fresh = feed == 0 && self.head > 0 && self.stream.number_at_hello == 0;
+        let is_fresh = cursor.is_none();
         let is_too_old = feed.saturating_add(1) < self.stream.oldest;
         self.stream.next = if is_fresh || is_too_old {
             Next::snapshot(self.head)

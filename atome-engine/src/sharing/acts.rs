@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use atome_proto::sharing::{Answer, Grant, GrantState, Mode, Moment, Policy, Right, Rule, Terms};
 use atome_proto::{AccountId, Code, GrantId};
 
-use super::{Rights, counts};
+use super::Rights;
 
 /// Why an act is refused.
 pub type Refused = (Code, String);
@@ -173,14 +173,12 @@ pub fn expires(grant: &Grant, now_ms: u64) -> bool {
     stands && !is_kept && grant.terms.until_ms.is_some_and(|until| until <= now_ms)
 }
 
-/// Whether an account may publish what a grant waits for: the owner, who shared it, and the reader that may
-/// alter.
+/// Whether an account may publish what a grant that counts waits for: the owner, who shared it, and the reader
+/// that may alter.
 #[must_use]
-pub fn may_publish(grant: &Grant, actor: AccountId, now_ms: u64) -> bool {
+pub fn may_publish(grant: &Grant, actor: AccountId) -> bool {
     let reader = actor == grant.grantee.id && grant.terms.can.contains(&Right::Alter);
-    grant.terms.mode == Mode::Manual
-        && counts(grant, now_ms)
-        && (reader || actor == grant.owner.id || actor == grant.by.id)
+    grant.terms.mode == Mode::Manual && (reader || actor == grant.owner.id || actor == grant.by.id)
 }
 
 /// Whether a request goes when its recipient blocks an account.

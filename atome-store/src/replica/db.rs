@@ -226,6 +226,8 @@ impl ReplicaDb {
             return self.position();
         }
         self.step(|db| {
+            db.head.owes |= db.head.hub.is_some();
+            db.head.joins = true;
             db.head.hub = Some((hub, epoch));
             db.head.feed = None;
             (db.head.evicting, db.head.evicted, db.head.mine) = (0, 0, 0);

@@ -46,6 +46,9 @@ impl ReplicaDb {
     ///
     /// The stamps name the new replica from now on; the times stay, for they were written then and not now.
     ///
+    /// The cursor goes: which of these commits are in the state that was here, as they may be seen by now, only
+    /// a snapshot tells that the new id asks for.
+    ///
     /// # Errors
     ///
     /// [`StoreError::Fault`].
@@ -87,6 +90,7 @@ impl ReplicaDb {
             db.head.number = number;
             db.head.acked = 0;
             db.head.restored = false;
+            db.head.feed = None;
             db.renew(&atomes)?;
             db.head.save(&db.base.connection)?;
             db.position()

@@ -38,6 +38,13 @@ pub(crate) struct Head {
     /// The last own commit that came by in the feed, or in a snapshot. What the feed says of earlier moments
     /// has been applied then.
     pub(super) mine: u64,
+    /// Whether the next snapshot is joined to what is here, instead of taking its place.
+    pub(super) joins: bool,
+    /// Whether another hub, or life of its database, gave some of what is here, and what the snapshot lacks of that
+    /// is yet to be found.
+    pub(super) owes: bool,
+    /// Atomes of which there is more here than the hub has.
+    pub(super) offers: u64,
     /// Whether it was restored from a backup, and is still under the id of the original.
     pub(super) restored: bool,
     /// Whether another account ever let this one see something.
@@ -73,7 +80,8 @@ impl Head {
              acked, (SELECT count(*) FROM verdicts WHERE refused AND listed), \
              max(change, coalesce((SELECT max(id) FROM commits), 0)), \
              seen, hub, epoch, feed, gen, baseline, evicting, evicted, traces, mine, \
-             restored, EXISTS (SELECT 1 FROM grants g WHERE g.grantee = replica.account AND NOT g.staged) \
+             restored, EXISTS (SELECT 1 FROM grants g WHERE g.grantee = replica.account AND NOT g.staged), \
+             joins, owes, (SELECT count(*) FROM offers) \
              FROM replica",
         )?;
         Ok(statement.query_row([], |row| {
@@ -98,6 +106,9 @@ impl Head {
                 mine: count(15)?,
                 restored: row.get(16)?,
                 is_reader: row.get(17)?,
+                joins: row.get(18)?,
+                owes: row.get(19)?,
+                offers: count(20)?,
                 revision: 0,
             })
         })?)
@@ -109,7 +120,7 @@ impl Head {
             .prepare_cached(
                 "UPDATE replica SET account = ?, replica = ?, number = ?, acked = ?, change = ?, seen = ?, \
                  hub = ?, epoch = ?, feed = ?, gen = ?, baseline = ?, evicting = ?, evicted = ?, traces = ?, \
-                 mine = ?, restored = ?",
+                 mine = ?, restored = ?, joins = ?, owes = ?",
             )?
             .execute(params![
                 Db(self.account),
@@ -128,6 +139,8 @@ impl Head {
                 self.traces,
                 Db(self.mine),
                 self.restored,
+                self.joins,
+                self.owes,
             ])?;
         Ok(())
     }
@@ -164,6 +177,8 @@ impl Head {
                 .zip(self.feed)
                 .map(|((hub, epoch), feed)| Cursor { hub, epoch, feed }),
             evicted: self.evicted,
+            owes: self.owes,
+            offers: self.offers,
             restored: self.restored,
             change: self.change,
         }

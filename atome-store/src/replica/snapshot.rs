@@ -125,20 +125,21 @@ impl ReplicaDb {
     /// Makes what was gathered the state that counts, and moves the cursor. Own commits beyond `end.number`
     /// count on top of it.
     ///
-    /// With `keep` the snapshot is joined to what is here; else it takes its place, and what it does not
+    /// The first one of a hub's life is joined to what is here; any other takes its place, and what it does not
     /// have is dropped, grants and policies alike.
     ///
     /// # Errors
     ///
     /// [`StoreError::Fault`].
-    pub fn install(&mut self, end: SnapshotEnd, keep: bool) -> Result<Position, StoreError> {
+    pub fn install(&mut self, end: SnapshotEnd) -> Result<Position, StoreError> {
         self.step(|db| {
+            let joins = std::mem::take(&mut db.head.joins);
             // What the snapshot has of this replica is decided, whether the feed has said so or not.
             db.head.mine = db.head.mine.max(end.number);
             let others = db.drop_others()?;
-            let told = db.tell_staged(keep && others.is_empty())?;
+            let told = db.tell_staged(joins && others.is_empty())?;
             let mut anew = BTreeSet::new();
-            if keep {
+            if joins {
                 db.join_staged()?;
                 anew = evict::seal(&db.base.connection, &db.head, &others)?;
             } else {
@@ -162,7 +163,7 @@ impl ReplicaDb {
             db.head.hub = Some((end.cursor.hub, end.cursor.epoch));
             db.head.feed = Some(end.cursor.feed);
             let was_reader = db.head.is_reader;
-            kept::install(connection, !keep)?;
+            kept::install(connection, !joins)?;
             let told = kept::senders(connection)?;
             db.shares_changed(&told)?;
             if was_reader || db.head.is_reader {
@@ -176,7 +177,7 @@ impl ReplicaDb {
     }
 
     /// The atomes that watchers are told of: those that are staged, or one that is none where it is all.
-    fn tell_staged(&self, keep: bool) -> Result<Vec<AtomeId>, StoreError> {
+    fn tell_staged(&self, joins: bool) -> Result<Vec<AtomeId>, StoreError> {
         let mut statement = self
             .base
             .connection
@@ -188,7 +189,7 @@ impl ReplicaDb {
             .map(|row| row.map(|Db(atome)| atome))
             .collect::<Result<_, _>>()?;
         let few = u32::try_from(staged.len()).is_ok_and(|count| count <= TOLD_MAX);
-        Ok(if keep && few { staged } else { vec![ack::ALL] })
+        Ok(if joins && few { staged } else { vec![ack::ALL] })
     }
 
     /// Drops all that is here of other accounts' atomes: what may still be seen of them a snapshot brings.

@@ -190,9 +190,9 @@ impl ReplicaStore {
     /// # Errors
     ///
     /// As there.
-    pub async fn install(&self, end: SnapshotEnd, keep: bool) -> Result<Position, StoreError> {
+    pub async fn install(&self, end: SnapshotEnd) -> Result<Position, StoreError> {
         self.writer
-            .run(0, move |db: &mut ReplicaDb| db.install(end, keep))
+            .run(0, move |db: &mut ReplicaDb| db.install(end))
             .await
     }
 

@@ -180,7 +180,13 @@ fn snapshot(db: &mut ReplicaDb, hub: &HubDb, max_bytes: usize, keep: bool) {
         cursor: cursor(hub, position.head),
         number: position.number,
     };
-    db.install(end, keep).unwrap();
+    install(db, end, keep);
+}
+
+/// Installs a snapshot: joined to what is here, or in its place.
+fn install(db: &mut ReplicaDb, end: SnapshotEnd, joins: bool) {
+    db.head.joins = joins;
+    db.install(end).unwrap();
 }
 
 /// Everything pushed, everything pulled.

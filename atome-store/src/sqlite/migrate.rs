@@ -27,6 +27,7 @@ pub(crate) const REPLICA: Kind = Kind {
         include_str!("../../migrations/replica/0001_initial.sql"),
         include_str!("../../migrations/replica/0002_sharing.sql"),
         include_str!("../../migrations/replica/0003_restored.sql"),
+        include_str!("../../migrations/replica/0004_offers.sql"),
     ],
 };
 /// The machine's accounts.
@@ -125,7 +126,12 @@ mod tests {
     const FROZEN: &[(&Kind, &[&str])] = &[
         (
             &REPLICA,
-            &["c1971e07f4eee3dc", "4cd90d044b0266d9", "0cdaaaf53e0e187d"],
+            &[
+                "c1971e07f4eee3dc",
+                "4cd90d044b0266d9",
+                "0cdaaaf53e0e187d",
+                "08c9317d45783691",
+            ],
         ),
         (&MACHINE, &["1e308b0bae4c28c4", "b39be4152497e73d"]),
         (

@@ -168,6 +168,8 @@ mod tests {
             acked: 0,
             refused: 0,
             evicted: 0,
+            owes: false,
+            offers: 0,
             restored: false,
             hub: None,
             cursor: None,

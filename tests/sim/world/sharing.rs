@@ -283,6 +283,8 @@ impl World {
     pub(super) fn tell_heads(&mut self) {
         let wall_ms = self.hub.now(self.now).wall_ms;
         self.hub.db.settle(wall_ms).expect("settled");
+        let begun = crate::rule::begun(self);
+        self.begun.extend(begun);
         let ids: Vec<ConnectionId> = self.hub.sides.keys().copied().collect();
         for id in ids {
             let Some(account) = self.hub.sides.get(&id).map(|side| side.account) else {

@@ -191,9 +191,14 @@ impl Ledger<'_> {
                 }
             };
             self.sums.turn(view.reader, atome, turn.before, turn.after);
-            if let Some(cut) = turn.shows {
-                let parts = entries.entry(view.reader).or_default();
-                parts.insert(atome, Some(cut));
+            match turn.shows {
+                Some(cut) => {
+                    let parts = entries.entry(view.reader).or_default();
+                    parts.insert(atome, Some(cut));
+                }
+                // Not what the change says, but that the atome is older than was known.
+                None if turn.before != turn.after => self.show(&view, atome, &after)?,
+                None => {}
             }
         }
         Ok(())

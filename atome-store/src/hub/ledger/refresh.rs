@@ -212,11 +212,22 @@ impl Ledger<'_> {
             let (Some(body), Some(view)) = (body, view) else {
                 continue;
             };
-            let state: AtomeState = serde_json::from_str(&body)?;
-            if let Some(seen) = view.view(&state) {
-                for part in states::parts(serde_json::to_string(&seen)?)? {
-                    self.feeds.tell_state(*reader, owner, *atome, &part)?;
-                }
+            self.show(&view, *atome, &serde_json::from_str(&body)?)?;
+        }
+        Ok(())
+    }
+
+    /// Tells a reader what it sees of an atome.
+    pub(super) fn show(
+        &mut self,
+        view: &View,
+        atome: AtomeId,
+        state: &AtomeState,
+    ) -> Result<(), HubError> {
+        if let Some(seen) = view.view(state) {
+            for part in states::parts(serde_json::to_string(&seen)?)? {
+                self.feeds
+                    .tell_state(view.reader, view.owner, atome, &part)?;
             }
         }
         Ok(())

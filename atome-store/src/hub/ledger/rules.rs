@@ -158,12 +158,8 @@ fn rights_on(
     if let Some(rights) = known.get(&place) {
         return Ok(Rc::clone(rights));
     }
-    let covering = ledger.covering(author, owner, place)?;
-    let rights = Rc::new(atome_engine::sharing::rights(
-        author,
-        &covering,
-        ledger.now_ms,
-    ));
+    let counting = ledger.counting(author, owner, place)?;
+    let rights = Rc::new(Rights::of(counting.iter().map(|grant| &grant.terms)));
     known.insert(place, Rc::clone(&rights));
     Ok(rights)
 }
@@ -176,9 +172,25 @@ impl Ledger<'_> {
         owner: AccountId,
         atome: AtomeId,
     ) -> Result<Vec<Grant>, HubError> {
+        let line = self.line(owner, atome)?;
+        grants::covering(self.connection, grantee, owner, &line)
+    }
+
+    /// Those of them that count.
+    pub(in crate::hub) fn counting(
+        &mut self,
+        grantee: AccountId,
+        owner: AccountId,
+        atome: AtomeId,
+    ) -> Result<Vec<Grant>, HubError> {
+        let line = self.line(owner, atome)?;
+        grants::counting(self.connection, grantee, owner, &line)
+    }
+
+    fn line(&mut self, owner: AccountId, atome: AtomeId) -> Result<Vec<AtomeId>, HubError> {
         let mut line = vec![atome];
         line.extend(self.above(owner, atome)?);
-        grants::covering(self.connection, grantee, owner, &line)
+        Ok(line)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use atome_engine::sharing::{
-    Offer, Rights, after_block, answered, counts, ended, may_publish, offered, share_ends,
+    Offer, Rights, after_block, answered, begins, ended, may_publish, offered, share_ends,
 };
 use atome_proto::code::Code;
 use atome_proto::sharing::{Act, Answer, Grant, GrantState, Policy, Right, Rule, Terms};
@@ -111,9 +111,7 @@ fn share(
     let mine = if owner == actor {
         vec![]
     } else {
-        let mut mine = ledger.covering(actor, owner, atome)?;
-        mine.retain(|grant| counts(grant, now_ms));
-        mine
+        ledger.counting(actor, owner, atome)?
     };
     let rights = Rights::of(mine.iter().map(|grant| &grant.terms));
     let decided = offered(Offer {
@@ -130,9 +128,6 @@ fn share(
         Ok(moments) => moments,
         Err(why) => return Ok(Err(why)),
     };
-    let accepted = moments
-        .last()
-        .is_some_and(|last| last.state == GrantState::Accepted);
     let known = |account| -> Result<_, HubError> {
         party(connection, account)?.ok_or(HubError::NoSuchAccount)
     };
@@ -149,10 +144,11 @@ fn share(
     };
     let kept = Kept {
         grant: grant.clone(),
+        counts: false,
         lost: None,
     };
     keep(ledger, kept, None)?;
-    if accepted && counts(&grant, now_ms) {
+    if begins(&grant, now_ms) {
         grants::begin(ledger, &grant)?;
     }
     Ok(Ok(()))
@@ -227,23 +223,18 @@ fn publish(
 ) -> Result<Result<(), Why>, HubError> {
     let now_ms = ledger.now_ms;
     let mut waiting = grants::counting_on(ledger.connection, atome)?;
-    waiting.retain(|grant| may_publish(grant, actor, now_ms));
+    waiting.retain(|kept| may_publish(&kept.grant, actor));
     if waiting.is_empty() {
         let message = format!("nothing that this account may publish waits on the atome {atome}");
         return Ok(Err((Code::NotAllowed, message)));
     }
-    for grant in waiting {
-        ledger.refresh(grant.owner.id, atome, Some(grant.grantee.id))?;
-        let after = Grant {
-            published_at_ms: Some(now_ms),
-            ..grant.clone()
-        };
-        let kept = Kept {
-            grant: after,
-            lost: None,
-        };
-        keep(ledger, kept, Some(&grant))?;
-        super::deferred::decide(ledger, grant.grantee.id)?;
+    for mut kept in waiting {
+        let before = kept.grant.clone();
+        let reader = before.grantee.id;
+        ledger.refresh(before.owner.id, atome, Some(reader))?;
+        kept.grant.published_at_ms = Some(now_ms);
+        keep(ledger, kept, Some(&before))?;
+        super::deferred::decide(ledger, reader)?;
     }
     Ok(Ok(()))
 }

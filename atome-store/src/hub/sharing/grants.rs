@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use atome_engine::sharing::{counts, is_live, told_to};
+use atome_engine::sharing::{begins, is_live, told_to};
 use atome_proto::sharing::{Eviction, Grant, GrantState, Mode, Moment, Party};
 use atome_proto::{AccountId, AtomeId, GrantId};
 use rusqlite::{Connection, OptionalExtension, Params, params};
@@ -13,9 +13,12 @@ use crate::hub::ledger::Ledger;
 use crate::hub::{GrantPage, accounts};
 use crate::sqlite::value::Db;
 
-/// A grant, and the feed number of the eviction that its end brought to its grantee.
+/// A grant as it is kept.
 pub(super) struct Kept {
     pub(super) grant: Grant,
+    /// Whether it has come to count.
+    pub(super) counts: bool,
+    /// The feed number of the eviction that its end brought to its grantee.
     pub(super) lost: Option<u64>,
 }
 
@@ -24,15 +27,17 @@ fn query(
     condition: &str,
     values: impl Params,
 ) -> Result<Vec<Kept>, HubError> {
-    let sql = format!("SELECT body, lost FROM grants WHERE {condition}");
+    let sql = format!("SELECT body, counts, lost FROM grants WHERE {condition}");
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map(values, |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, Option<Db<u64>>>(1)?))
+        let lost = row.get::<_, Option<Db<u64>>>(2)?;
+        Ok((row.get::<_, String>(0)?, row.get(1)?, lost))
     })?;
     rows.map(|row| {
-        let (body, lost) = row?;
+        let (body, counts, lost) = row?;
         Ok(Kept {
             grant: serde_json::from_str(&body)?,
+            counts,
             lost: lost.map(|Db(lost)| lost),
         })
     })
@@ -61,12 +66,8 @@ pub(in crate::hub) fn counting_of(
 }
 
 /// The grants on an atome that count.
-pub(super) fn counting_on(connection: &Connection, atome: AtomeId) -> Result<Vec<Grant>, HubError> {
-    Ok(grants(query(
-        connection,
-        "atome = ? AND counts",
-        [Db(atome)],
-    )?))
+pub(super) fn counting_on(connection: &Connection, atome: AtomeId) -> Result<Vec<Kept>, HubError> {
+    query(connection, "atome = ? AND counts", [Db(atome)])
 }
 
 /// The grants to an account on an owner's atomes, in the order of these.
@@ -76,15 +77,29 @@ pub(in crate::hub) fn covering(
     owner: AccountId,
     line: &[AtomeId],
 ) -> Result<Vec<Grant>, HubError> {
+    let values = params![Db(grantee), Db(owner)];
+    let found = query(connection, "grantee = ? AND owner = ?", values)?;
+    Ok(in_line(grants(found), line))
+}
+
+/// Those of them that count.
+pub(in crate::hub) fn counting(
+    connection: &Connection,
+    grantee: AccountId,
+    owner: AccountId,
+    line: &[AtomeId],
+) -> Result<Vec<Grant>, HubError> {
+    let values = params![Db(grantee), Db(owner)];
+    let found = query(connection, "grantee = ? AND owner = ? AND counts", values)?;
+    Ok(in_line(grants(found), line))
+}
+
+/// The grants on some atomes, in the order of these.
+fn in_line(mut grants: Vec<Grant>, line: &[AtomeId]) -> Vec<Grant> {
     let place = |grant: &Grant| line.iter().position(|atome| *atome == grant.atome);
-    let mut found = grants(query(
-        connection,
-        "grantee = ? AND owner = ?",
-        params![Db(grantee), Db(owner)],
-    )?);
-    found.retain(|grant| place(grant).is_some());
-    found.sort_by_key(place);
-    Ok(found)
+    grants.retain(|grant| place(grant).is_some());
+    grants.sort_by_key(place);
+    grants
 }
 
 /// The grants to an account that may come to count.
@@ -143,13 +158,13 @@ pub(super) fn party(connection: &Connection, id: AccountId) -> Result<Option<Par
     }))
 }
 
-/// When time will have an effect on a grant.
-fn due_ms(grant: &Grant, now_ms: u64) -> Option<u64> {
+/// When time will have an effect on a grant, which may have come to count.
+fn due_ms(grant: &Grant, counts: bool, now_ms: u64) -> Option<u64> {
     let until = grant.terms.until_ms;
     match grant.state() {
         GrantState::Requested | GrantState::Blocked => until,
         GrantState::Accepted => match grant.terms.from_ms {
-            Some(from) if now_ms < from => Some(from),
+            Some(from) if now_ms < from && !counts => Some(from),
             Some(_) | None => until.filter(|_| grant.terms.mode != Mode::Copy),
         },
         GrantState::Refused | GrantState::Withdrawn | GrantState::Expired | GrantState::Revoked => {
@@ -184,8 +199,13 @@ pub(super) fn keep(
 ) -> Result<(), HubError> {
     let connection = ledger.connection;
     kept.grant.evictions = evictions(connection, &kept)?;
-    let Kept { grant, lost } = kept;
-    let counts = is_live(&grant.terms) && counts(&grant, ledger.now_ms);
+    let Kept {
+        grant,
+        counts: counted,
+        lost,
+    } = kept;
+    let goes_on = counted && grant.state() == GrantState::Accepted;
+    let counts = is_live(&grant.terms) && (goes_on || begins(&grant, ledger.now_ms));
     connection
         .prepare_cached(
             "INSERT INTO grants (grant_id, owner, atome, grantee, counts, due_ms, lost, body) \
@@ -199,7 +219,7 @@ pub(super) fn keep(
             Db(grant.atome),
             Db(grant.grantee.id),
             counts,
-            due_ms(&grant, ledger.now_ms).map(Db),
+            due_ms(&grant, counts, ledger.now_ms).map(Db),
             lost.map(Db),
             serde_json::to_string(&grant)?,
         ])?;
@@ -235,7 +255,7 @@ pub(super) fn bring(
     let grant = after.grant.clone();
     let counted = is_live(&before.terms) && before.state() == GrantState::Accepted;
     keep(ledger, after, Some(&before))?;
-    if state == GrantState::Accepted && counts(&grant, ledger.now_ms) {
+    if begins(&grant, ledger.now_ms) {
         return begin(ledger, &grant);
     }
     if counted {
@@ -265,6 +285,7 @@ fn end(ledger: &mut Ledger<'_>, grant: &Grant) -> Result<(), HubError> {
         let before = grant.clone();
         let kept = Kept {
             grant: before.clone(),
+            counts: false,
             lost: Some(last),
         };
         keep(ledger, kept, Some(&before))?;

@@ -277,7 +277,8 @@ impl<'c> Desk<'c> {
         self.take(kept::on(self.connection, atome)?);
         let mut published = false;
         for shown in self.grants.values_mut().flatten() {
-            if shown.grant.atome == atome && may_publish(&shown.grant, actor, at_ms) {
+            let waits = shown.grant.atome == atome && counts(&shown.grant, at_ms);
+            if waits && may_publish(&shown.grant, actor) {
                 published = true;
                 shown.grant.published_at_ms = Some(at_ms);
                 shown.pending = true;

@@ -105,7 +105,7 @@ async fn work(store: &ReplicaStore, job: StoreJob) -> Result<Position, Problem> 
         StoreJob::Acknowledge { number, verdicts } => store.acknowledge(number, verdicts).await,
         StoreJob::Apply { batch, at } => store.apply(batch, at).await,
         StoreJob::Stage(page) => store.stage(page).await,
-        StoreJob::Install { end, keep } => store.install(end, keep).await,
+        StoreJob::Install(end) => store.install(end).await,
         StoreJob::AdoptHub { hub, epoch, number } => store.adopt_hub(hub, epoch, number).await,
         StoreJob::Fork { from } => store.fork(from, random::replica_id()?).await,
     };

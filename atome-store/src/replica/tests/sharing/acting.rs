@@ -247,7 +247,7 @@ fn a_snapshot_tells_grants_and_policies_too() {
         cursor: at(9),
         number: 0,
     };
-    db.install(end, false).unwrap();
+    install(&mut db, end, false);
     check(&db);
     assert_eq!(shown(&db, Which::All), [(grant_id(2), Refused, false)]);
     assert_eq!(db.policies().unwrap(), [policy]);

@@ -331,7 +331,7 @@ impl World {
                 cursor: cursor(&self.hub, position.head),
                 number: position.number,
             };
-            db.install(end, false).unwrap();
+            install(db, end, false);
             db.scrub().unwrap();
         }
     }

@@ -379,7 +379,7 @@ impl World {
             cursor: self.at(u64::try_from(self.hub.feed.len()).unwrap()),
             number: self.hub.decided,
         };
-        self.db().install(end, keep).unwrap();
+        install(self.db(), end, keep);
         self.db().scrub().unwrap();
         let all = self.hub.marks.iter().map(|(_, mark, _)| mark.clone());
         self.gone
