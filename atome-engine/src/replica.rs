@@ -8,6 +8,7 @@
 //! Source: design 3.
 
 mod link;
+mod offer;
 mod pull;
 mod push;
 mod status;
@@ -17,10 +18,11 @@ use std::collections::VecDeque;
 
 use atome_proto::code::{Code, Problem};
 use atome_proto::commit::RawCommit;
-use atome_proto::id::{Epoch, HubId, ReplicaId};
+use atome_proto::id::{AtomeId, Epoch, HubId, ReplicaId};
 use atome_proto::local::v1::SetMode;
 use atome_proto::receipt::Receipt;
 use atome_proto::runtime::RuntimeDeclaration;
+use atome_proto::state::RawState;
 use atome_proto::sync::v1::{
     AskStates, Batch, CAPABILITY_DIRECTORY, CAPABILITY_ZSTD, ClientFrame, Cursor, Digest, HubFrame,
     Snapshot, SnapshotEnd, Standing, States, Verdict,
@@ -109,11 +111,18 @@ pub enum Input {
         /// The commits after it, in order and without a gap.
         commits: Vec<RawCommit>,
     },
+    /// The answer to [`Effect::ReadOffers`].
+    Offers {
+        /// The first of the atomes that are to be offered; at least one, where there is one.
+        atomes: Vec<AtomeId>,
+        /// Their states, as the hub can have them; long ones in parts.
+        states: Vec<RawState>,
+    },
     /// The answer to any effect that writes: it is durable, and the store stands here now.
     Done(Position),
     /// The store could not carry out [`Effect::Store`]; nothing of it happened.
     StoreFailed(Problem),
-    /// The store could not answer [`Effect::ReadPending`].
+    /// The store could not answer [`Effect::ReadPending`] or [`Effect::ReadOffers`].
     ReadFailed(Problem),
     /// Someone waits until the hub has decided all that is pending now, and all that the hub has now is
     /// applied here; or, with a receipt, until the hub has decided that commit and what may be seen of it is.
@@ -155,6 +164,12 @@ pub enum Effect {
         /// At most so many.
         commits_max: usize,
         /// About so many bytes, but at least one commit.
+        bytes_max: usize,
+    },
+    /// Read the first of the atomes that are to be offered, and their states; answered by [`Input::Offers`] or
+    /// [`Input::ReadFailed`].
+    ReadOffers {
+        /// About so many bytes, but at least one atome.
         bytes_max: usize,
     },
     /// Write to the store; answered by [`Input::Done`] or [`Input::StoreFailed`]. There is at most one at a
@@ -208,6 +223,8 @@ pub enum StoreJob {
         /// The highest number that it has decided for this replica.
         number: u64,
     },
+    /// The hub has all that was offered of these atomes.
+    Offered(Vec<AtomeId>),
     /// A copy of this replica is at work: pending commits from this number on move to a new replica.
     Fork {
         /// The first number that means something else at the hub.
@@ -236,6 +253,7 @@ pub struct Replica {
     link: link::Link,
     push: push::Push,
     pull: pull::Pull,
+    offering: offer::Offering,
     waits: wait::Waits,
     /// Writes to the store that are due, the first one on its way where `storing`.
     jobs: VecDeque<StoreJob>,
@@ -259,6 +277,7 @@ impl Replica {
             link: link::Link::new(Backoff::new(seed)),
             push: push::Push::default(),
             pull: pull::Pull::default(),
+            offering: offer::Offering::default(),
             waits: wait::Waits::default(),
             jobs: VecDeque::new(),
             storing: false,
@@ -286,6 +305,7 @@ impl Replica {
             Input::AuthRefused(problem) => self.on_auth_refused(problem, now),
             Input::Frame(frame) => self.on_frame(frame, now),
             Input::Pending { after, commits } => self.on_pending(after, commits),
+            Input::Offers { atomes, states } => self.on_offers(atomes, states),
             Input::Done(position) => self.on_done(position, now),
             Input::StoreFailed(problem) => self.on_store_failed(problem, now),
             Input::ReadFailed(problem) => self.hang_up(Some(problem), None, now),
@@ -326,6 +346,7 @@ impl Replica {
     fn plan(&mut self, now: Now) {
         self.plan_link(now);
         self.plan_pull(now);
+        self.plan_offers();
         self.plan_jobs();
         self.plan_push();
         self.plan_evicted();
@@ -374,6 +395,7 @@ impl Replica {
             Some(StoreJob::Stage(page)) => self.on_staged(&page),
             Some(StoreJob::Install(_)) => self.on_installed(),
             Some(StoreJob::AdoptHub { .. }) => self.on_adopted(),
+            Some(StoreJob::Offered(_)) => self.offering.restart(),
             Some(StoreJob::Fork { .. }) => self.on_forked(now),
             None => {}
         }
@@ -405,6 +427,7 @@ impl Replica {
             HubFrame::Ack(ack) => self.on_ack(ack),
             HubFrame::Batch(batch) => self.on_batch(batch),
             HubFrame::Snapshot(page) => self.on_snapshot(page),
+            HubFrame::Offered(offered) => self.on_offered(&offered),
             HubFrame::Digest(digest) => self.effects.push_back(Effect::Digested(digest)),
             HubFrame::Receipt(told) => self.on_receipt(&told, now),
             HubFrame::States(states) => {

@@ -10,7 +10,7 @@
 mod greet;
 mod listing;
 mod push;
-mod stream;
+pub(crate) mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -25,8 +25,8 @@ use atome_proto::id::{AtomeId, Epoch, GrantId, HubId, ReplicaId};
 use atome_proto::sharing::{Grant, Policy};
 use atome_proto::state::RawState;
 use atome_proto::sync::v1::{
-    AskReceipt, AskStates, Batch, Bye, ClientFrame, Digest, Error, HubFrame, Pong, Push, Receipt,
-    States, Verdict,
+    AskReceipt, AskStates, Batch, Bye, ClientFrame, Digest, Error, HubFrame, Offer, Offered, Pong,
+    Push, Receipt, States, Verdict,
 };
 
 use crate::clock::Now;
@@ -164,6 +164,8 @@ pub enum Input {
     Receipt(Receipt),
     /// The answer to [`Effect::ReadBuckets`].
     Buckets(States),
+    /// The answer to [`Effect::Offer`]; all of it is durable.
+    Offered(Offered),
     /// The store could not answer an effect.
     StoreFailed(Problem),
     /// The head of the account's feed is (at least) this now.
@@ -236,6 +238,8 @@ pub enum Effect {
     ReadReceipt(AskReceipt),
     /// Read a page of the states of some buckets, and the feed number that they are of, at one moment.
     ReadBuckets(AskStates),
+    /// Join states to what the account has, in one transaction.
+    Offer(Offer),
     /// Take note that a replica has carried out every eviction up to a feed number; no answer.
     Evicted {
         /// The replica.
@@ -282,7 +286,7 @@ pub struct Session {
     pings: VecDeque<u64>,
     /// Digests asked for, the first one on its way.
     asks: VecDeque<u64>,
-    /// Receipts, and pages of states, asked for and not answered.
+    /// Receipts, pages of states and offers that are not answered.
     questions: usize,
     stream: stream::Stream,
     listing: listing::Listing,
@@ -358,6 +362,7 @@ impl Session {
             Input::Digest { feed, buckets } => self.on_digest(feed, buckets),
             Input::Receipt(receipt) => self.answer(receipt),
             Input::Buckets(states) => self.answer(states),
+            Input::Offered(offered) => self.answer(offered),
             Input::Head(head) => self.head = self.head.max(head),
             Input::Directory(changes) => self.on_directory(changes),
             Input::End { problem } => self.end(problem),
@@ -434,6 +439,7 @@ impl Session {
             }
             (ClientFrame::AskReceipt(ask), Phase::Open(_)) => self.ask(Effect::ReadReceipt(ask)),
             (ClientFrame::AskStates(ask), Phase::Open(_)) => self.ask(Effect::ReadBuckets(ask)),
+            (ClientFrame::Offer(offer), Phase::Open(_)) => self.ask(Effect::Offer(offer)),
             (ClientFrame::Ping(ping), Phase::Open(replica)) => {
                 let replica = *replica;
                 self.pings.push_back(ping.timestamp);

@@ -9,7 +9,8 @@ use atome_proto::commit::{Key, RawCommit};
 use atome_proto::digest::Buckets;
 use atome_proto::directory::DirectoryChange;
 use atome_proto::sharing::{Act, Grant, Policy, Right, Why};
-use atome_proto::sync::v1::{AskReceipt, AskStates, Batch, Receipt, States};
+use atome_proto::state::RawState;
+use atome_proto::sync::v1::{AskReceipt, AskStates, Batch, Receipt, RefusedOffer, States};
 use atome_proto::{AccountId, AtomeId, Epoch, GrantId, ReplicaId};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -30,6 +31,7 @@ mod feed;
 mod horizon;
 mod invites;
 mod ledger;
+mod offer;
 mod receipt;
 mod sessions;
 mod setback;
@@ -187,10 +189,6 @@ pub struct Question {
     /// When, in milliseconds since 1970.
     pub at_ms: u64,
 }
-
-/// From how many bytes on a state is sent in parts, one behind the other, each with some of its
-/// particles: joined they are the state. With the greatest value, a part is half a frame.
-pub const STATE_PART_LEN: usize = 1 << 20;
 
 /// What a hub keeps.
 ///
@@ -352,6 +350,14 @@ pub trait HubStore: Send + Sync {
         commits: Vec<RawCommit>,
         now_ms: u64,
     ) -> Result<Admitted, HubError>;
+
+    /// Joins states to the account's own atomes, in one transaction; what could not be taken.
+    async fn offer(
+        &self,
+        account: AccountId,
+        states: Vec<RawState>,
+        now_ms: u64,
+    ) -> Result<Vec<RefusedOffer>, HubError>;
 
     /// Feed entries after `after`, as `replica` reads them: at least one where there is one, then as many
     /// as fit both limits. Where the next one is kept no more, none: the batch begins at the oldest kept.

@@ -14,6 +14,7 @@ mod error;
 pub mod examine;
 pub mod hub;
 pub mod machine;
+mod parts;
 mod pool;
 pub mod replica;
 pub mod salvage;

@@ -24,6 +24,7 @@ mod fork;
 mod head;
 mod history;
 mod moving;
+mod offer;
 mod read;
 mod recompute;
 mod refused;

@@ -95,6 +95,7 @@ impl FalseHub {
                 | ClientFrame::Evicted(_)
                 | ClientFrame::AskDigest(_)
                 | ClientFrame::AskStates(_)
+                | ClientFrame::Offer(_)
                 | ClientFrame::AskReceipt(_)
                 | ClientFrame::Ping(_) => heard.others += 1,
             }
@@ -208,6 +209,7 @@ impl Script {
             | ClientFrame::Evicted(_)
             | ClientFrame::AskDigest(_)
             | ClientFrame::AskStates(_)
+            | ClientFrame::Offer(_)
             | ClientFrame::AskReceipt(_) => None,
         }
     }

@@ -13,8 +13,9 @@ use atome_proto::stamp::HybridTime;
 use atome_proto::state::{AtomeState, Particle, RawState, Tally};
 use atome_proto::sync::v1::{
     AccountCreated, AccountDeleted, Ack, Applied, AskDigest, AskReceipt, AskStates, Auth, Batch,
-    Bye, Cursor, Digest, Entry, Error, Evicted, Hello, HubFrame, Limits, Ping, Pong, Pull, Push,
-    Receipt, Refusal, Ruling, Snapshot, SnapshotEnd, Standing, States, Verdict, Welcome,
+    Bye, Cursor, Digest, Entry, Error, Evicted, Hello, HubFrame, Limits, Offer, Offered, Ping,
+    Pong, Pull, Push, Receipt, Refusal, RefusedOffer, Ruling, Snapshot, SnapshotEnd, Standing,
+    States, Verdict, Welcome,
 };
 use atome_proto::value::Number;
 use atome_proto::{AccountId, AtomeId, Code, Epoch, GrantId, HubId, ReplicaId, Stamp, Value};
@@ -70,6 +71,17 @@ fn states(last: Option<AtomeId>) -> States {
         states: vec![RawState::encode(&state()).unwrap()],
         last,
     }
+}
+
+fn offer() -> Offer {
+    Offer {
+        ask: 3,
+        states: vec![RawState::encode(&state()).unwrap()],
+    }
+}
+
+fn offered(refused: Vec<RefusedOffer>) -> Offered {
+    Offered { ask: 3, refused }
 }
 
 fn receipt() -> Receipt {
@@ -138,6 +150,7 @@ fn client() -> Vec<Case> {
         Case::Client("receipt", ask_receipt().into()),
         Case::Client("states", ask_states(Some(state().atome)).into()),
         Case::Client("states-first", ask_states(None).into()),
+        Case::Client("offer", offer().into()),
         Case::Client(
             "ping",
             Ping {
@@ -341,6 +354,16 @@ fn hub() -> Vec<Case> {
         Case::Hub("receipt", receipt().into()),
         Case::Hub("states", states(Some(state().atome)).into()),
         Case::Hub("states-last", states(None).into()),
+        Case::Hub("offered", offered(vec![]).into()),
+        Case::Hub(
+            "offered-refused",
+            offered(vec![RefusedOffer {
+                atome: state().atome,
+                code: Code::NotAllowed,
+                message: "the atome belongs to another account".into(),
+            }])
+            .into(),
+        ),
         Case::Hub("pong", pong.into()),
         Case::Hub("error", error.into()),
         Case::Hub("error-plain", plain_error.into()),

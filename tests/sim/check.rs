@@ -10,7 +10,7 @@ use atome_proto::{AccountId, AtomeId, ReplicaId};
 use atome_store::replica::Scan;
 
 use crate::machine::Machine;
-use crate::model;
+use crate::model::{self, Told};
 use crate::network::Way;
 use crate::rule;
 use crate::world::{Kind, World};
@@ -150,9 +150,10 @@ fn gapless_replica(world: &World, account: AccountId) {
 /// A store holds exactly what its cursor says, and its own commits.
 fn cursor_with_rows(world: &World, machine: &Machine) {
     let position = machine.db.position().expect("a position");
-    let whole = world.hub.feed(machine.account);
-    let through = usize::try_from(position.feed()).expect("few");
-    let mut visible: Vec<Commit> = whole.iter().take(through).cloned().collect();
+    let whole = world.hub.told(machine.account);
+    let through = usize::try_from(machine.applied()).expect("few");
+    let visible = whole.iter().take(through).filter_map(Told::commit);
+    let mut visible: Vec<Commit> = visible.cloned().collect();
     // A snapshot may have brought own commits whose acknowledgement is still on its way: they stand in both.
     let is_early = |commit: &Commit| {
         commit.stamp.replica == position.replica && commit.number > position.acked
@@ -160,7 +161,8 @@ fn cursor_with_rows(world: &World, machine: &Machine) {
     if visible.iter().any(is_early) {
         return;
     }
-    let mut decided = machine.former.clone();
+    let former = machine.former.iter().map(|it| (it.replica, it.acked));
+    let mut decided: Vec<(ReplicaId, u64)> = former.collect();
     decided.push((position.replica, position.acked));
     let is_own = |commit: &&Commit| {
         let CommitId { replica, number } = commit.id();
@@ -168,7 +170,8 @@ fn cursor_with_rows(world: &World, machine: &Machine) {
             .iter()
             .any(|(of, through)| *of == replica && number <= *through)
     };
-    visible.extend(whole.iter().skip(through).filter(is_own).cloned());
+    let beyond = whole.iter().skip(through).filter_map(Told::commit);
+    visible.extend(beyond.filter(is_own).cloned());
     let pending = machine
         .db
         .pending(position.acked, 100_000, usize::MAX)
@@ -183,7 +186,7 @@ fn cursor_with_rows(world: &World, machine: &Machine) {
             .iter()
             .map(|raw| raw.decode().expect("what a store keeps can be read")),
     );
-    let expected = model::values(visible.iter());
+    let expected = model::values(&visible, []);
     let found = model::of_states(states(machine).iter());
     let at = format!("replica {} at feed {through}", position.replica);
     model::assert_same("cursor-with-rows, all-or-nothing", &at, &expected, &found);
@@ -204,9 +207,8 @@ pub(crate) fn waited(world: &mut World, machine: usize, token: u64) {
         return;
     };
     let machine = &world.machines[machine];
-    let position = machine.db.position().expect("a position");
     assert!(
-        position.feed() >= wait.head,
+        machine.applied() >= wait.head,
         "wait-honest: sync wait said yes before what the hub had was here"
     );
     let there = marks_at_hub(world, machine.account);
@@ -286,7 +288,15 @@ fn nothing_lost(world: &World, account: AccountId) {
 }
 
 fn everyone_the_same(world: &mut World, account: AccountId) {
-    let expected = model::values(world.hub.feed(account).iter());
+    let states_told = world
+        .hub
+        .told(account)
+        .iter()
+        .filter_map(|told| match told {
+            Told::State(state) => Some(state),
+            Told::Commit(_) => None,
+        });
+    let expected = model::values(world.hub.feed(account), states_told);
     let (_, hub) = world.hub.db.digest(account).expect("a digest");
     let page = world
         .hub

@@ -7,13 +7,14 @@ use atome_engine::session::{Effect, Identity, Input, Session};
 use atome_proto::account::{DirectoryEntry, Visibility};
 use atome_proto::commit::Commit;
 use atome_proto::limit::{FRAME_ENTRIES_MAX, FRAME_LEN_TARGET};
-use atome_proto::sync::v1::Entry;
+use atome_proto::sync::v1::{Entry, Offer, Offered};
 use atome_proto::{AccountId, Epoch, Problem, ReplicaId};
 use atome_sim_disk::Disk;
 use atome_store::HubError;
 use atome_store::hub::{Admission, HubDb, NewAccount, NewSession};
 
 use crate::disk::{self, Trouble};
+use crate::model::Told;
 use crate::network::ConnectionId;
 
 /// A reader that has written nothing: it is given every commit whole.
@@ -41,8 +42,8 @@ pub(crate) struct Hub {
     pub(crate) db: HubDb,
     pub(crate) sides: BTreeMap<ConnectionId, Side>,
     pub(crate) identity: Identity,
-    /// Every commit that it accepted, by account, in the order of the feed. In worlds that share there is none.
-    pub(crate) log: BTreeMap<AccountId, Vec<Commit>>,
+    /// What it told, by account, in the order of the feed. In worlds that share there is none.
+    log: BTreeMap<AccountId, Vec<Told>>,
     /// A copy of its disk, kept for a bad day.
     backup: Option<Backup>,
     /// How many lives its database has begun.
@@ -58,7 +59,8 @@ pub(crate) struct Hub {
 /// What a copy of the hub's disk has.
 struct Backup {
     disk: Disk,
-    log: BTreeMap<AccountId, Vec<Commit>>,
+    /// How much it had told, by account.
+    told: BTreeMap<AccountId, usize>,
 }
 
 impl Hub {
@@ -140,17 +142,23 @@ impl Hub {
                 return;
             }
             for entry in &batch.entries {
-                let Entry::Commit(raw) = entry else {
-                    panic!("a stranger has no commits of its own")
-                };
-                log.push(raw.decode().expect("what the hub keeps can be read"));
+                log.push(match entry {
+                    Entry::Commit(raw) => Told::Commit(raw.decode().expect("a commit")),
+                    Entry::State(raw) => Told::State(raw.decode().expect("a state")),
+                    _ => panic!("a stranger that shares nothing is told nothing else"),
+                });
             }
         }
     }
 
     /// What an account's feed holds.
-    pub(crate) fn feed(&self, account: AccountId) -> &[Commit] {
+    pub(crate) fn told(&self, account: AccountId) -> &[Told] {
         self.log.get(&account).map_or(&[], Vec::as_slice)
+    }
+
+    /// The commits in an account's feed.
+    pub(crate) fn feed(&self, account: AccountId) -> impl Iterator<Item = &Commit> {
+        self.told(account).iter().filter_map(Told::commit)
     }
 
     /// The power goes: what was not durable is gone, and nobody is told.
@@ -169,7 +177,7 @@ impl Hub {
     pub(crate) fn back_up(&mut self, seed: u64) {
         self.backup = Some(Backup {
             disk: self.disk.image(seed),
-            log: self.log.clone(),
+            told: self.log.iter().map(|(of, log)| (*of, log.len())).collect(),
         });
     }
 
@@ -179,7 +187,7 @@ impl Hub {
 
     /// Puts the copy back: by `restore`, which begins another life for all, or by hand, which tells nobody.
     pub(crate) fn put_back(&mut self, is_restored: bool) {
-        let Some(Backup { disk, log }) = self.backup.take() else {
+        let Some(Backup { disk, told }) = self.backup.take() else {
             return;
         };
         if !is_restored {
@@ -187,7 +195,10 @@ impl Hub {
                 self.cut_short.insert((*account, self.epoch(*account)));
             }
         }
-        (self.disk, self.log) = (disk, log);
+        self.disk = disk;
+        for (account, log) in &mut self.log {
+            log.truncate(told.get(account).copied().unwrap_or(0));
+        }
         self.sides.clear();
         self.db = disk::hub(&self.disk);
         if is_restored {
@@ -245,6 +256,22 @@ impl Hub {
                 let fresh = self.fresh_epoch();
                 let heeded = self.db.heed(account, replica, claim, fresh, wall_ms);
                 Input::Position(heeded.expect("it is heeded").0)
+            }
+            Effect::Offer(Offer { ask, states }) => {
+                let db = &mut self.db;
+                let taken =
+                    Trouble::during(trouble, &self.disk, || db.offer(account, &states, wall_ms));
+                match taken {
+                    Ok(refused) => {
+                        assert!(
+                            refused.is_empty(),
+                            "what is one's own is taken: {refused:?}"
+                        );
+                        grown = Some(self.head(account));
+                        Input::Offered(Offered { ask, refused })
+                    }
+                    Err(error) => end(&error, trouble),
+                }
             }
             Effect::Evicted { replica, feed } => {
                 let db = &mut self.db;
@@ -309,6 +336,7 @@ impl Hub {
             ),
             Effect::Admit { .. }
             | Effect::Heed { .. }
+            | Effect::Offer(_)
             | Effect::Evicted { .. }
             | Effect::Send(_)
             | Effect::Close => unreachable!("these read nothing"),

@@ -42,8 +42,8 @@ pub(crate) struct Machine {
     /// Marks of the writes that it acknowledged to its people.
     pub(crate) marks: Vec<u64>,
     pub(crate) waits: BTreeMap<u64, Wait>,
-    /// The ids that its replica had before, each with the last of its commits that the hub has decided.
-    pub(crate) former: Vec<(ReplicaId, u64)>,
+    /// The ids that its replica had before.
+    pub(crate) former: Vec<Former>,
     /// A copy of the disk, kept for a bad day.
     pub(crate) backup: Option<Backup>,
     /// Ids for the replicas to come.
@@ -52,11 +52,21 @@ pub(crate) struct Machine {
     pub(crate) frame_len: usize,
 }
 
+/// What a replica was under an id that it had before.
+#[derive(Clone, Copy)]
+pub(crate) struct Former {
+    pub(crate) replica: ReplicaId,
+    /// The last of its commits that the hub has decided.
+    pub(crate) acked: u64,
+    /// How much of the feed it had applied.
+    pub(crate) feed: u64,
+}
+
 /// What a copy of a machine's disk has.
 pub(crate) struct Backup {
     disk: Disk,
     marks: Vec<u64>,
-    former: Vec<(ReplicaId, u64)>,
+    former: Vec<Former>,
 }
 
 fn declaration() -> RuntimeDeclaration {
@@ -178,6 +188,13 @@ impl Machine {
         Replica::new(&declaration(), db.position().expect("a position"), seed)
     }
 
+    /// How much of the feed its store holds. A fork gives up the cursor, and nothing of what is there.
+    pub(crate) fn applied(&self) -> u64 {
+        let cursor = self.db.position().expect("a position").cursor;
+        let former = || self.former.last().map_or(0, |former| former.feed);
+        cursor.map_or_else(former, |cursor| cursor.feed)
+    }
+
     /// The time as this machine sees it.
     pub(crate) fn now(&self, world: Now) -> Now {
         Now {
@@ -215,6 +232,10 @@ impl Machine {
                     .expect("commits");
                 Input::Pending { after, commits }
             }
+            Effect::ReadOffers { .. } => {
+                let (atomes, states) = self.db.offers(self.frame_len).expect("offers");
+                Input::Offers { atomes, states }
+            }
             Effect::Store(job) => match self.store(&job, trouble) {
                 Ok(position) => Input::Done(position),
                 Err(_) if self.disk.is_dead() => return,
@@ -243,7 +264,12 @@ impl Machine {
     fn store(&mut self, job: &StoreJob, trouble: Option<Trouble>) -> Result<Position, StoreError> {
         if let StoreJob::Fork { .. } = job {
             let before = self.db.position().expect("a position");
-            self.former.push((before.replica, before.acked));
+            let (replica, acked, feed) = (before.replica, before.acked, self.applied());
+            self.former.push(Former {
+                replica,
+                acked,
+                feed,
+            });
             self.fresh += 1;
         }
         let (db, fresh) = (&mut self.db, ReplicaId(self.fresh));
@@ -254,6 +280,7 @@ impl Machine {
                 StoreJob::Stage(page) => db.stage(page),
                 StoreJob::Install(end) => db.install(*end),
                 StoreJob::AdoptHub { hub, epoch, number } => db.adopt_hub(*hub, *epoch, *number),
+                StoreJob::Offered(atomes) => db.offered(atomes),
                 StoreJob::Fork { from } => db.fork(*from, fresh),
             }?;
             // As after each group of a writer: what fails there is tried again after the next.

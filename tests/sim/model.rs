@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use atome_proto::AtomeId;
 use atome_proto::commit::{Commit, Key};
 use atome_proto::stamp::Stamp;
 use atome_proto::state::AtomeState;
 use atome_proto::value::{Number, Value};
+use atome_proto::{AtomeId, ReplicaId};
 
 /// The value of every particle and register that has one.
 pub(crate) type Values = BTreeMap<(AtomeId, Key), Value>;
@@ -14,12 +14,55 @@ pub(crate) type Values = BTreeMap<(AtomeId, Key), Value>;
 #[derive(Default)]
 struct Register {
     winner: Option<(Stamp, Option<Value>)>,
-    additions: Vec<(Stamp, Number)>,
+    /// By base and replica.
+    additions: BTreeMap<(Stamp, ReplicaId), Additions>,
 }
 
-/// What commits come to, each of them once, in any order.
-pub(crate) fn values<'a>(commits: impl Iterator<Item = &'a Commit>) -> Values {
+#[derive(Default)]
+struct Additions {
+    /// By the number of the commit.
+    each: BTreeMap<u64, Number>,
+    /// The total of all up to a number, as a state said it.
+    through: u64,
+    total: Option<Number>,
+}
+
+/// Something that a hub has told of.
+pub(crate) enum Told {
+    Commit(Commit),
+    /// What a machine still had of a life of the hub's database that was lost.
+    State(AtomeState),
+}
+
+impl Told {
+    pub(crate) fn commit(&self) -> Option<&Commit> {
+        match self {
+            Self::Commit(commit) => Some(commit),
+            Self::State(_) => None,
+        }
+    }
+}
+
+/// What commits, each of them once, in any order, and states come to.
+pub(crate) fn values<'a>(
+    commits: impl IntoIterator<Item = &'a Commit>,
+    states: impl IntoIterator<Item = &'a AtomeState>,
+) -> Values {
     let mut registers: BTreeMap<(AtomeId, Key), Register> = BTreeMap::new();
+    for state in states {
+        for (key, particle) in &state.particles {
+            let register = registers.entry((state.atome, key.clone())).or_default();
+            register.write(particle.stamp, particle.base.clone());
+            for tally in &particle.tallies {
+                let place = (tally.to, tally.replica);
+                let additions = register.additions.entry(place).or_default();
+                if tally.through > additions.through {
+                    additions.through = tally.through;
+                    additions.total = Some(tally.total);
+                }
+            }
+        }
+    }
     for commit in commits {
         for change in &commit.changes {
             let set = change
@@ -29,17 +72,13 @@ pub(crate) fn values<'a>(commits: impl Iterator<Item = &'a Commit>) -> Values {
             let unset = change.unset.iter().map(|key| (key, None));
             for (key, value) in set.chain(unset) {
                 let register = registers.entry((change.atome, key.clone())).or_default();
-                if register
-                    .winner
-                    .as_ref()
-                    .is_none_or(|(stamp, _)| *stamp < commit.stamp)
-                {
-                    register.winner = Some((commit.stamp, value));
-                }
+                register.write(commit.stamp, value);
             }
             for (key, addend) in &change.add {
                 let register = registers.entry((change.atome, key.clone())).or_default();
-                register.additions.push((addend.to, addend.by));
+                let place = (addend.to, commit.stamp.replica);
+                let additions = register.additions.entry(place).or_default();
+                additions.each.insert(commit.number, addend.by);
             }
         }
     }
@@ -50,12 +89,25 @@ pub(crate) fn values<'a>(commits: impl Iterator<Item = &'a Commit>) -> Values {
 }
 
 impl Register {
+    fn write(&mut self, stamp: Stamp, value: Option<Value>) {
+        let wins = |(winner, _): &(Stamp, Option<Value>)| *winner < stamp;
+        if self.winner.as_ref().is_none_or(wins) {
+            self.winner = Some((stamp, value));
+        }
+    }
+
     fn value(self) -> Option<Value> {
         let (stamp, base) = self.winner.unwrap_or((Stamp::ZERO, None));
-        let mut counted = self
+        let counted = self
             .additions
-            .iter()
-            .filter(|(to, _)| *to == stamp)
+            .into_iter()
+            .filter(|((to, _), _)| *to == stamp);
+        let mut counted = counted
+            .flat_map(|(_, additions)| {
+                let after = additions.each.range(additions.through + 1..);
+                let after: Vec<Number> = after.map(|(_, by)| *by).collect();
+                additions.total.into_iter().chain(after)
+            })
             .peekable();
         if counted.peek().is_none() {
             return base;
@@ -65,7 +117,7 @@ impl Register {
             .and_then(Value::to_number)
             .unwrap_or(Number::ZERO);
         Some(Value::from_number(
-            counted.fold(from, |sum, (_, by)| sum.plus(*by)),
+            counted.fold(from, |sum: Number, by| sum.plus(by)),
         ))
     }
 }

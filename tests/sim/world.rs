@@ -57,10 +57,9 @@ pub(crate) struct World {
     steps: u64,
 }
 
-/// An atome, and where it was made.
+/// An atome, and by whom it was made.
 struct Made {
     account: AccountId,
-    machine: usize,
     atome: AtomeId,
 }
 
@@ -70,8 +69,7 @@ pub(crate) enum Kind {
     /// Machines of accounts that have nothing to do with each other, whose disks are copied and put back.
     Apart,
     /// The same, but it is the hub's disk that is put back, and no machine's: what only a replica that is gone has
-    /// said, nobody says again. Machines alter only what they have made, and clocks are right or behind
-    /// (docs/decisions/0020 tells why).
+    /// said, nobody says again.
     Forgetful,
     /// Accounts that share.
     Sharing,
@@ -92,7 +90,7 @@ impl World {
         let count = accounts_count.max(2) + rng.below(3);
         let machines = (0..count).map(|i| {
             let account = accounts[i % accounts.len()];
-            let skew_ms = clocks::some_skew_ms(&mut rng, kind);
+            let skew_ms = clocks::some_skew_ms(&mut rng);
             let disk = Disk::new(rng.next());
             Machine::new(account, ReplicaId(i as u64 + 1), skew_ms, small, disk)
         });
@@ -218,7 +216,8 @@ impl World {
     fn is_level(&self) -> bool {
         self.machines.iter().all(|machine| {
             let position = machine.db.position().expect("a position");
-            position.pending() == 0 && position.feed() == self.hub.head(machine.account)
+            let owes = position.owes || position.offers > 0;
+            position.pending() == 0 && !owes && position.feed() == self.hub.head(machine.account)
         })
     }
 

@@ -3,7 +3,8 @@
 use atome_proto::code::{Code, Problem};
 use atome_proto::local::v1::{Mode, SetMode};
 use atome_proto::sync::v1::{
-    Bye, CAPABILITY_RECEIPTS, CAPABILITY_STATES, Cursor, Error, Hello, Ping, Pong, VERSION, Welcome,
+    Bye, CAPABILITY_OFFERS, CAPABILITY_RECEIPTS, CAPABILITY_STATES, Cursor, Error, Hello, Ping,
+    Pong, VERSION, Welcome,
 };
 
 use crate::backoff::{Backoff, STABLE_MS};
@@ -56,8 +57,10 @@ pub(super) struct Link {
     pub(super) tells_receipts: bool,
     /// Whether the hub shows the states of single buckets.
     pub(super) shows_states: bool,
-    /// What stood at the last heartbeat, to see a stall: (acked, cursor).
-    at_pong: Option<(u64, u64)>,
+    /// Whether the hub takes what it lacks.
+    pub(super) takes_offers: bool,
+    /// What stood at the last heartbeat, to see a stall: (acked, cursor, offers).
+    at_pong: Option<(u64, u64, u64)>,
 }
 
 impl Link {
@@ -72,6 +75,7 @@ impl Link {
             forked: false,
             tells_receipts: false,
             shows_states: false,
+            takes_offers: false,
             at_pong: None,
         }
     }
@@ -212,6 +216,7 @@ impl Replica {
         let can = |what| welcome.capabilities.iter().any(|can| can == what);
         self.link.tells_receipts = can(CAPABILITY_RECEIPTS);
         self.link.shows_states = can(CAPABILITY_STATES);
+        self.link.takes_offers = can(CAPABILITY_OFFERS);
         self.status.welcomed(welcome.head);
         self.effects.push_back(Effect::HubTime(welcome.timestamp));
         self.push
@@ -244,11 +249,16 @@ impl Replica {
         }
         // A heartbeat's answer: those of waits that were asked before it are lost.
         self.waits.ask_again();
-        let stands = (self.position.acked, self.position.feed());
-        let behind = self.push.is_waiting() || self.pull.is_behind(pong.head);
+        let stands = (
+            self.position.acked,
+            self.position.feed(),
+            self.position.offers,
+        );
+        let behind = self.push.is_waiting() || self.owes() || self.pull.is_behind(pong.head);
         if behind && !self.storing && self.link.at_pong == Some(stands) {
             // Nothing moved for a whole heartbeat, though something should have: say it all again.
             self.push.restart(self.position.acked);
+            self.offering.restart();
             self.pull.ask_again();
         }
         self.link.at_pong = Some(stands);
@@ -317,6 +327,7 @@ impl Replica {
         self.link.forked = false;
         self.push.disconnected();
         self.pull.disconnected();
+        self.offering.restart();
         self.waits.ask_again();
         self.status.disconnected();
         // What is on its way to the store still is; what has not begun comes again.

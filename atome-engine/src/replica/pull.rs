@@ -46,6 +46,8 @@ pub(super) struct Pull {
     /// The last feed number received on this connection, in order.
     received: u64,
     snapshot: Option<Pages>,
+    /// Whether a snapshot has come whole since the feed was asked for.
+    whole: bool,
     /// The head at which the last snapshot began, of those that came since the feed was asked for.
     began: Option<u64>,
     again: Again,
@@ -91,6 +93,7 @@ impl Replica {
     pub(super) fn ask_feed(&mut self) {
         self.pull.received = self.position.feed();
         self.pull.snapshot = None;
+        self.pull.whole = false;
         self.pull.began = None;
         self.send(PullFrame {
             cursor: self.position.cursor,
@@ -143,7 +146,10 @@ impl Replica {
         let Some((hub, epoch)) = self.position.hub.filter(|_| !batch.entries.is_empty()) else {
             return;
         };
-        let fits = batch.from == self.pull.received + 1 && self.pull.snapshot.is_none();
+        // Without a cursor a hub begins with a snapshot; before it took offers only where it had something to show.
+        let is_early = self.position.cursor.is_none() && self.link.takes_offers && !self.pull.whole;
+        let follows = batch.from == self.pull.received + 1;
+        let fits = follows && self.pull.snapshot.is_none() && !is_early;
         if !fits || self.jobs.len() >= JOBS_MAX {
             return self.pull.misplaced(Place::Batch(batch.from));
         }
@@ -189,6 +195,7 @@ impl Replica {
         self.jobs.push_back(StoreJob::Stage(page));
         if let Some(end) = end {
             self.pull.snapshot = None;
+            self.pull.whole = true;
             self.pull.received = end.cursor.feed;
             self.jobs.push_back(StoreJob::Install(end));
         }

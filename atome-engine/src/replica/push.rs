@@ -72,6 +72,9 @@ impl Replica {
             });
             return self.plan_jobs();
         }
+        if self.owes() {
+            return;
+        }
         let open = self.push.waiting.len() < self.push.window;
         if open && !self.push.reading && self.push.sent < self.position.number {
             self.push.reading = true;

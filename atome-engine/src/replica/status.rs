@@ -108,6 +108,7 @@ impl Replica {
         self.link.is_welcome()
             && self.jobs.is_empty()
             && self.position.pending() == 0
+            && !self.owes()
             && self.position.hub.is_some()
             && self
                 .status

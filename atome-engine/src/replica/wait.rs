@@ -151,10 +151,10 @@ impl Replica {
         if !self.link.is_welcome() || self.position.hub.is_none() {
             return;
         }
-        let position = self.position;
+        let (position, owes) = (self.position, self.owes());
         let mut done = vec![];
         for wait in &mut self.waits.0 {
-            let decided = position.acked >= wait.number;
+            let decided = position.acked >= wait.number && !owes;
             if wait.again_ms.is_some_and(|due| due <= now.mono_ms) {
                 wait.again_ms = None;
                 wait.asked = false;

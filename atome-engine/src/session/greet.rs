@@ -3,8 +3,8 @@
 use atome_proto::code::{Code, Problem};
 use atome_proto::limit::{COMMIT_LEN_MAX, FRAME_LEN_MAX, WINDOW_FRAMES};
 use atome_proto::sync::v1::{
-    CAPABILITY_DIRECTORY, CAPABILITY_RECEIPTS, CAPABILITY_STATES, CAPABILITY_ZSTD, Error, Hello,
-    Limits, VERSION, Welcome,
+    CAPABILITY_DIRECTORY, CAPABILITY_OFFERS, CAPABILITY_RECEIPTS, CAPABILITY_STATES,
+    CAPABILITY_ZSTD, Error, Hello, Limits, VERSION, Welcome,
 };
 
 use crate::clock::Now;
@@ -105,9 +105,14 @@ impl Session {
                 frame_len_max: len(FRAME_LEN_MAX),
                 window: WINDOW_FRAMES,
             },
-            capabilities: [CAPABILITY_ZSTD, CAPABILITY_RECEIPTS, CAPABILITY_STATES]
-                .map(str::to_owned)
-                .to_vec(),
+            capabilities: [
+                CAPABILITY_ZSTD,
+                CAPABILITY_RECEIPTS,
+                CAPABILITY_STATES,
+                CAPABILITY_OFFERS,
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             directory: Some(position.directory),
             session_expires_at_ms: self.expires_at_ms,
         };

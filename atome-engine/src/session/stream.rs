@@ -336,7 +336,7 @@ fn empty(since: u64, page: u64, total: u64) -> Snapshot {
 ///
 /// A page is about as long as asked for, but a single state, or what a single commit touched, may be
 /// much longer. Every state in it (or part of one) is at most half a frame long.
-fn into_pages(states: Vec<RawState>) -> Vec<Vec<RawState>> {
+pub(crate) fn into_pages(states: Vec<RawState>) -> Vec<Vec<RawState>> {
     let mut pages = vec![vec![]];
     let mut len = 0;
     for state in states {

@@ -31,6 +31,8 @@ pub const CAPABILITY_DIRECTORY: &str = "directory";
 pub const CAPABILITY_RECEIPTS: &str = "receipts";
 /// The capability of a hub that shows the states of single buckets of the digest.
 pub const CAPABILITY_STATES: &str = "states";
+/// The capability of a hub that takes states of the account's own atomes, which it has lost or never had.
+pub const CAPABILITY_OFFERS: &str = "offers";
 
 macro_rules! frames {
     ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal,)* }) => {
@@ -110,6 +112,7 @@ frames! {
         AskDigest = "digest",
         AskReceipt = "receipt",
         AskStates = "states",
+        Offer = "offer",
         Ping = "ping",
     }
 }
@@ -124,6 +127,7 @@ frames! {
         Digest = "digest",
         Receipt = "receipt",
         States = "states",
+        Offered = "offered",
         Pong = "pong",
         AccountCreated = "sync:account-created",
         AccountDeleted = "sync:account-deleted",
@@ -238,6 +242,16 @@ pub struct AskStates {
     /// Only ids after this one; from the beginning, where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<AtomeId>,
+}
+
+/// States of the account's own atomes that another hub, or life of its database, gave, and of which this one lacks
+/// something. Only to a hub with [`CAPABILITY_OFFERS`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Offer {
+    /// Returned as it is, to tell answers apart.
+    pub ask: u64,
+    /// The states, without what this machine has pending; a long one comes in parts.
+    pub states: Vec<RawState>,
 }
 
 /// Asks for a sign of life.
@@ -462,6 +476,27 @@ pub struct States {
     /// The last id of those looked at, where there are more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<AtomeId>,
+}
+
+/// What was offered is joined to what the hub has, and durable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Offered {
+    /// As asked.
+    pub ask: u64,
+    /// What was not taken, and never will be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<RefusedOffer>,
+}
+
+/// An atome that was offered and not taken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RefusedOffer {
+    /// The atome.
+    pub atome: AtomeId,
+    /// Why.
+    pub code: Code,
+    /// The same for a person.
+    pub message: String,
 }
 
 /// What became of a commit.

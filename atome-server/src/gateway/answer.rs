@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use atome_engine::session::{Effect, Input};
 use atome_proto::limit::{FRAME_ENTRIES_MAX, FRAME_LEN_TARGET};
+use atome_proto::sync::v1::{Offer, Offered};
 use atome_proto::{AccountId, Epoch};
 use atome_store::hub::Setback;
 use atome_store::{Fault, HubError};
@@ -74,6 +75,10 @@ async fn ask(
         Effect::ReadReceipt(ask) => Input::Receipt(store.receipt(account, ask).await?),
         Effect::ReadBuckets(ask) => {
             Input::Buckets(store.buckets(account, ask, FRAME_LEN_TARGET).await?)
+        }
+        Effect::Offer(Offer { ask, states }) => {
+            let refused = store.offer(account, states, now_ms).await?;
+            Input::Offered(Offered { ask, refused })
         }
         Effect::ReadGrants { after } => {
             Input::Grants(store.grants(account, after, FRAME_LEN_TARGET).await?)

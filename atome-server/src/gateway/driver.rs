@@ -198,6 +198,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             | Effect::ReadChanged { .. }
             | Effect::Evicted { .. }
             | Effect::Heed { .. }
+            | Effect::Offer(_)
             | Effect::ReadDigest
             | Effect::ReadReceipt(_)
             | Effect::ReadBuckets(_)) => effect,
@@ -222,6 +223,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
             | HubFrame::Digest(_)
             | HubFrame::Receipt(_)
             | HubFrame::States(_)
+            | HubFrame::Offered(_)
             | HubFrame::Pong(_)
             | HubFrame::AccountCreated(_)
             | HubFrame::AccountDeleted(_) => {}

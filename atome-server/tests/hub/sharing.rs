@@ -67,6 +67,7 @@ async fn a_tree_is_shared_read_and_taken_back() {
     let mut reader = world.hello(&bobs, 0xb, &[]).await;
     reader.hear_a("welcome").await;
     reader.say(&json!({ "type": "pull", "window": 4 })).await;
+    assert_eq!(reader.hear_a("snapshot").await["states"], json!([]));
 
     let share = json!({ "share": {
         "grant": GRANT, "atome": ATOME, "grantee": bob,

@@ -135,6 +135,11 @@ async fn a_whole_conversation_in_plain_json() {
     assert_eq!(welcome["protocol"], 1);
 
     a.say(&json!({ "type": "pull", "window": 4 })).await;
+    let nothing = a.hear_a("snapshot").await;
+    assert_eq!(nothing["states"], json!([]));
+    let cursor = &nothing["end"]["cursor"];
+    assert_eq!(cursor["feed"], 0);
+    a.say(&json!({ "type": "applied", "cursor": cursor })).await;
     let commits = [
         commit(account, 0xa, 1, "one"),
         commit(account, 0xa, 2, "two"),

@@ -16,6 +16,7 @@ use self::sums::Sums;
 use super::fanout::News;
 use super::{states, views};
 use crate::error::HubError;
+use crate::parts::parts;
 
 pub(super) mod feeds;
 mod readers;
@@ -81,6 +82,22 @@ impl<'c> Ledger<'c> {
         self.feeds.append(author, Kind::Commit, id, None)?;
         for change in &commit.changes {
             self.sheaf.add(author, change, Origin::of(commit), id)?;
+        }
+        Ok(())
+    }
+
+    /// Joins a state to an account's own atome, and tells all who see it.
+    pub(super) fn join(&mut self, owner: AccountId, state: &AtomeState) -> Result<(), HubError> {
+        let atome = state.atome;
+        let before = self.sheaf.state(owner, atome)?.cloned();
+        if !self.sheaf.join(owner, state)? {
+            return Ok(());
+        }
+        for part in parts(serde_json::to_string(state)?)? {
+            self.feeds.tell_state(owner, owner, atome, &part)?;
+        }
+        if self.shared(owner)?.has_readers {
+            self.show_joined(owner, before, state)?;
         }
         Ok(())
     }

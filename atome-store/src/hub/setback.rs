@@ -73,8 +73,8 @@ pub(super) fn epoch(connection: &Connection, account: AccountId) -> Result<Epoch
     Ok(statement.query_row([Db(account)], |row| Ok(row.get::<_, Db<Epoch>>(0)?.0))?)
 }
 
-/// Heeds what a client claims: where it shows that the database went back, its account begins the life
-/// `fresh`. Where things stand then, and what was shown.
+/// Heeds what a client claims, and what was more than there was when it came: its account begins the life `fresh`,
+/// also where others have pushed past that since. Where things stand then, and what was shown.
 pub(super) fn heed(
     connection: &Connection,
     account: AccountId,
@@ -84,7 +84,7 @@ pub(super) fn heed(
     now_ms: u64,
 ) -> Result<(FeedPosition, Option<Setback>), HubError> {
     let position = feed::position(connection, account, replica)?;
-    if !claim.exceeds(&position) {
+    if claim.epoch != position.epoch {
         // Another of its clients was first.
         return Ok((position, None));
     }

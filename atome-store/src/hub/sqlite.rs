@@ -10,7 +10,8 @@ use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
 use atome_proto::directory::DirectoryChange;
 use atome_proto::sharing::{Act, Grant, Policy, Why};
-use atome_proto::sync::v1::{AskReceipt, AskStates, Batch, Receipt, States};
+use atome_proto::state::RawState;
+use atome_proto::sync::v1::{AskReceipt, AskStates, Batch, Receipt, RefusedOffer, States};
 use atome_proto::{AccountId, AtomeId, Epoch, GrantId, ReplicaId};
 use rusqlite::Connection;
 use tokio::sync::watch;
@@ -267,6 +268,17 @@ impl HubStore for SqliteHub {
         // Read here, beside the others that push, and not in the one thread that writes.
         let pushed = Pushed::read(account, replica, first, commits);
         let write = move |db: &mut HubDb| db.admit_pushed(account, replica, pushed, now_ms);
+        self.writer.run(len, write).await
+    }
+
+    async fn offer(
+        &self,
+        account: AccountId,
+        states: Vec<RawState>,
+        now_ms: u64,
+    ) -> Result<Vec<RefusedOffer>, HubError> {
+        let len = states.iter().map(|state| state.as_str().len()).sum();
+        let write = move |db: &mut HubDb| db.offer(account, &states, now_ms);
         self.writer.run(len, write).await
     }
 

@@ -1,18 +1,19 @@
 //! Reading the current state of what an account sees, for snapshots and digests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use atome_engine::sharing::{Cut, Sight};
 use atome_proto::commit::RawCommit;
 use atome_proto::digest::{Buckets, Digest};
-use atome_proto::state::{AtomeState, RawState};
+use atome_proto::state::AtomeState;
 use atome_proto::sync::v1::{AskStates, States};
 use atome_proto::{AccountId, AtomeId, ReplicaId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::ledger::feeds::Kind;
-use super::{ChangedPage, STATE_PART_LEN, StatePage, feed};
+use super::{ChangedPage, StatePage, feed};
 use crate::error::{Fault, HubError};
+use crate::parts::parts;
 use crate::sqlite::value::Db;
 
 /// What an account sees after an id, by id.
@@ -118,35 +119,6 @@ fn seen(
     let held: Option<AtomeState> = held.map(serde_json::from_str).transpose()?;
     let view = sight.view(&serde_json::from_str(&body)?, held.as_ref());
     Ok(view.map(|view| serde_json::to_string(&view)).transpose()?)
-}
-
-/// A state in parts, where it is long; else whole.
-pub(super) fn parts(body: String) -> Result<Vec<RawState>, HubError> {
-    let mut states = vec![];
-    if body.len() <= STATE_PART_LEN {
-        return Ok(vec![RawState::from_text(body)?]);
-    }
-    let whole: AtomeState = serde_json::from_str(&body)?;
-    let mut part = AtomeState {
-        particles: BTreeMap::new(),
-        ..whole.clone()
-    };
-    let mut len = 0;
-    for (key, particle) in whole.particles {
-        let more = particle
-            .base
-            .as_ref()
-            .map_or(0, |value| value.as_str().len());
-        if len + more > STATE_PART_LEN && !part.particles.is_empty() {
-            states.push(RawState::encode(&part)?);
-            part.particles.clear();
-            len = 0;
-        }
-        len += more;
-        part.particles.insert(key, particle);
-    }
-    states.push(RawState::encode(&part)?);
-    Ok(states)
 }
 
 pub(super) fn changed(

@@ -83,7 +83,7 @@ pub(super) fn echo<'a>(
 }
 
 /// The commits that wait at the hub for something.
-pub(super) fn deferred_ids(connection: &Connection) -> Result<Vec<u64>, StoreError> {
+pub(super) fn deferred_ids(connection: &Connection) -> Result<BTreeSet<u64>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT id FROM verdicts WHERE NOT refused")?;
     let ids = statement.query_map([], |row| Ok(row.get::<_, Db<u64>>(0)?.0))?;
     Ok(ids.collect::<Result<_, _>>()?)

@@ -9,11 +9,11 @@ use atome_proto::sharing::{Grant, Policy};
 use atome_proto::state::AtomeState;
 use atome_proto::sync::v1::{Batch, Cursor, Entry};
 use atome_proto::{AccountId, AtomeId};
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use super::bench::{self, Bench};
 use super::head::Head;
-use super::recompute::baseline;
+use super::recompute::{baseline, keep};
 use super::sharing::kept;
 use super::{ReplicaDb, evict, read, snapshot, timeline};
 use crate::error::StoreError;
@@ -240,7 +240,7 @@ impl Applying<'_> {
             > 0;
         if accepted {
             self.told.rulings = true;
-            self.beside_baseline(head, known.id)?;
+            keep(self.connection, head, known.id)?;
         }
         let commit = known.commit()?;
         let touches_gone = |change: &Change| self.gone.contains(&change.atome);
@@ -264,17 +264,6 @@ impl Applying<'_> {
         }
         head.traces |= !unseen.is_empty();
         evict::cut(self.connection, head, &unseen)
-    }
-
-    /// Lets a commit count whose part in the baselines is not known; whether it did not.
-    fn beside_baseline(&self, head: &Head, id: u64) -> Result<bool, StoreError> {
-        let folded = id <= head.baseline
-            && self
-                .connection
-                .prepare_cached("INSERT INTO kept (id) VALUES (?) ON CONFLICT DO NOTHING")?
-                .execute(params![Db(id)])?
-                > 0;
-        Ok(folded)
     }
 
     fn commit(
@@ -309,7 +298,7 @@ impl Applying<'_> {
             .execute([Db(known.id)])?
             > 0;
         self.told.rulings |= accepted;
-        let folded = self.beside_baseline(head, known.id)?;
+        let folded = keep(self.connection, head, known.id)?;
         let differs = known.body != raw.as_str();
         if differs {
             timeline::rewrite(self.connection, known.id, commit, raw)?;

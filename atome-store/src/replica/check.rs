@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use atome_engine::digest::{add_state, of_state};
-use atome_engine::merge::{Origin, apply, join};
+use atome_engine::merge::join;
 use atome_engine::replica::Position;
 use atome_proto::AtomeId;
 use atome_proto::digest::Buckets;
@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::bench::{Bench, add_to_digest, insert};
 use super::head::Head;
-use super::recompute::{add_versions, baseline, recompute};
+use super::recompute::{recompute, without};
 use super::{ReplicaDb, ack, read, timeline};
 use crate::error::StoreError;
 use crate::sqlite::value::Db;
@@ -133,22 +133,18 @@ fn without_deferred(
     let head = Head::read(connection)?;
     let mut states = BTreeMap::new();
     for atome in touched_by(connection, &deferred)? {
-        let mut versions = BTreeMap::new();
-        add_versions(connection, &head, atome, &mut versions)?;
-        let mut state = baseline(connection, head.generation, atome)?;
-        for id in versions.into_keys().filter(|id| !deferred.contains(id)) {
-            let commit = timeline::by_id(connection, id)?.commit()?;
-            for change in commit.changes.iter().filter(|it| it.atome == atome) {
-                state = Some(apply(state, change, Origin::of(&commit)));
-            }
-        }
+        let is_deferred = |kept: &timeline::Kept| deferred.contains(&kept.id);
+        let state = without(connection, &head, atome, is_deferred)?;
         states.insert(atome, state);
     }
     Ok(states)
 }
 
 /// The atomes that commits alter.
-fn touched_by(connection: &Connection, ids: &[u64]) -> Result<BTreeSet<AtomeId>, StoreError> {
+fn touched_by(
+    connection: &Connection,
+    ids: &BTreeSet<u64>,
+) -> Result<BTreeSet<AtomeId>, StoreError> {
     let mut touched = BTreeSet::new();
     for id in ids {
         let commit = timeline::by_id(connection, *id)?.commit()?;

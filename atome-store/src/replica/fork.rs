@@ -14,10 +14,9 @@ use rusqlite::Connection;
 use super::ack::map_addends;
 use super::bench::Bench;
 use super::head::Head;
-use super::recompute::{baseline, counts};
+use super::recompute::{baseline, counts, keep};
 use super::{ReplicaDb, timeline};
 use crate::error::StoreError;
-use crate::sqlite::value::Db;
 
 impl ReplicaDb {
     /// Takes note that the store was restored from a backup: it takes a new id, `fresh` at once where nothing
@@ -79,11 +78,7 @@ impl ReplicaDb {
                 map_addends(&mut commit, &restamped);
                 timeline::rewrite(connection, id, &commit, &RawCommit::encode(&commit)?)?;
                 // A snapshot that came before the fork was seen has the copy's commits of these numbers.
-                if id <= db.head.baseline {
-                    connection
-                        .prepare_cached("INSERT OR IGNORE INTO kept (id) VALUES (?)")?
-                        .execute([Db(id)])?;
-                }
+                keep(connection, &db.head, id)?;
                 atomes.extend(commit.changes.iter().map(|change| change.atome));
             }
             db.head.replica = replica;

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use atome_engine::merge::Origin;
+use atome_engine::merge::{Origin, apply};
 use atome_proto::AtomeId;
 use atome_proto::state::AtomeState;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::bench::Bench;
 use super::head::Head;
-use super::timeline;
+use super::timeline::{self, Kept};
 use crate::error::StoreError;
 use crate::sqlite::value::Db;
 
@@ -41,6 +41,29 @@ pub(super) fn add_versions(
         }
     }
     Ok(())
+}
+
+/// The state of an atome without some of the commits that count for it; `None` where nothing is left of it.
+pub(super) fn without(
+    connection: &Connection,
+    head: &Head,
+    atome: AtomeId,
+    is_left_out: impl Fn(&Kept) -> bool,
+) -> Result<Option<AtomeState>, StoreError> {
+    let mut versions = BTreeMap::new();
+    add_versions(connection, head, atome, &mut versions)?;
+    let mut state = baseline(connection, head.generation, atome)?;
+    for id in versions.into_keys() {
+        let kept = timeline::by_id(connection, id)?;
+        if is_left_out(&kept) {
+            continue;
+        }
+        let commit = kept.commit()?;
+        for change in commit.changes.iter().filter(|it| it.atome == atome) {
+            state = Some(apply(state, change, Origin::of(&commit)));
+        }
+    }
+    Ok(state)
 }
 
 /// Merges what commits do to atomes, in the commits' local order: of one replica that is the order of its
@@ -78,6 +101,17 @@ pub(super) fn baseline(
         .optional()?
         .flatten();
     Ok(base.map(|base| serde_json::from_str(&base)).transpose()?)
+}
+
+/// Lets a commit count beside the baselines, whose part in them is not known; whether it did not.
+pub(super) fn keep(connection: &Connection, head: &Head, id: u64) -> Result<bool, StoreError> {
+    if id > head.baseline {
+        return Ok(false);
+    }
+    let kept = connection
+        .prepare_cached("INSERT INTO kept (id) VALUES (?) ON CONFLICT DO NOTHING")?
+        .execute([Db(id)])?;
+    Ok(kept > 0)
 }
 
 /// Whether a commit counts beside the baselines: it was not refused, and is not part of them already.

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::bench::Bench;
 use super::evict::is_husk;
+use super::recompute::keep;
 use super::{Draft, ReplicaDb, Written, read, sharing, timeline};
 use crate::error::StoreError;
 use crate::sqlite::value::Db;
@@ -97,7 +98,8 @@ impl ReplicaDb {
         })
     }
 
-    /// Forgets what was said of own commits that are pending again: another hub will say what it says.
+    /// Forgets what was said of own commits that are pending again: another hub will say what it says. They count
+    /// beside the baselines, which may have them as they were decided.
     pub(super) fn forget_verdicts(&mut self) -> Result<(), StoreError> {
         let connection = &self.base.connection;
         let mut atomes = BTreeSet::new();
@@ -106,7 +108,8 @@ impl ReplicaDb {
                 .prepare_cached("DELETE FROM verdicts WHERE id = ? AND NOT sealed")?
                 .execute([Db(id)])?;
             sharing::open_again(connection, id)?;
-            if forgotten > 0 {
+            let folded = keep(connection, &self.head, id)?;
+            if folded || forgotten > 0 {
                 let commit = timeline::by_id(connection, id)?.commit()?;
                 atomes.extend(commit.changes.iter().map(|change| change.atome));
             }

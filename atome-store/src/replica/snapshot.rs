@@ -20,7 +20,7 @@ use super::bench::{Bench, add_to_digest, insert};
 use super::head::Head;
 use super::recompute::{add_versions, baseline, replay};
 use super::sharing::kept;
-use super::{ReplicaDb, ack, evict, read as reading, timeline};
+use super::{ReplicaDb, ack, evict, offer, read as reading, timeline};
 use crate::error::StoreError;
 use crate::sqlite::value::Db;
 
@@ -140,7 +140,11 @@ impl ReplicaDb {
             let told = db.tell_staged(joins && others.is_empty())?;
             let mut anew = BTreeSet::new();
             if joins {
-                db.join_staged()?;
+                let owes = std::mem::take(&mut db.head.owes);
+                if owes {
+                    db.head.offers = offer::find(&db.base.connection, &db.head)?;
+                }
+                db.join_staged(owes)?;
                 anew = evict::seal(&db.base.connection, &db.head, &others)?;
             } else {
                 db.replace_by_staged(end.number, &others)?;
@@ -256,8 +260,9 @@ impl ReplicaDb {
         bench.finish()
     }
 
-    /// Joins the staged generation to the current one.
-    fn join_staged(&mut self) -> Result<(), StoreError> {
+    /// Joins the staged generation to the current one, some of which another hub, or life of its database, may have
+    /// given.
+    fn join_staged(&mut self, owes: bool) -> Result<(), StoreError> {
         let connection = &self.base.connection;
         let (current, staged) = (self.head.generation, self.head.generation + 1);
         if !has_rows(connection, current)? {
@@ -272,7 +277,7 @@ impl ReplicaDb {
                 break;
             };
             after = Some(last);
-            join_atomes(connection, &self.head, &page)?;
+            join_atomes(connection, &self.head, owes, &page)?;
         }
         // What is not here yet moves as it is; what was joined has no row there any more.
         connection
@@ -295,7 +300,12 @@ impl ReplicaDb {
 
 /// Joins atomes that both generations have. What a snapshot says that the versions here do not explain
 /// becomes part of the baseline.
-fn join_atomes(connection: &Connection, head: &Head, page: &[AtomeId]) -> Result<(), StoreError> {
+fn join_atomes(
+    connection: &Connection,
+    head: &Head,
+    owes: bool,
+    page: &[AtomeId],
+) -> Result<(), StoreError> {
     let mut bench = Bench::new(connection, head.generation);
     let mut gone = Bench::new(connection, head.generation + 1);
     let mut commits = BTreeMap::new();
@@ -305,8 +315,9 @@ fn join_atomes(connection: &Connection, head: &Head, page: &[AtomeId]) -> Result
         };
         // Out of the staged digest, of which the rest is added as a whole.
         gone.put(*atome, None)?;
-        // What merely hides theirs may yet be refused, or clamped; what is the same cannot.
-        if bench.state(*atome)? == Some(&theirs) {
+        // What merely hides theirs may yet be refused, or clamped; what is the same cannot, unless it was so by
+        // another hub.
+        if !owes && bench.state(*atome)? == Some(&theirs) {
             continue;
         }
         let base = match baseline(connection, head.generation, *atome)? {

@@ -214,6 +214,17 @@ impl ReplicaStore {
             .await
     }
 
+    /// As [`ReplicaDb::offered`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn offered(&self, atomes: Vec<AtomeId>) -> Result<Position, StoreError> {
+        self.writer
+            .run(0, move |db: &mut ReplicaDb| db.offered(&atomes))
+            .await
+    }
+
     /// As [`ReplicaDb::fork`].
     ///
     /// # Errors

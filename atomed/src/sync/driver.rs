@@ -258,6 +258,13 @@ impl Driver {
                 number: deleted.number,
                 change: DirectoryEvent::Deleted(deleted.user_id),
             }),
+            HubFrame::Offered(offered) => {
+                for refused in &offered.refused {
+                    let account = self.parts.account;
+                    let (code, message) = (refused.code, &refused.message);
+                    tracing::warn!(%account, %code, message, "the hub does not take back an atome");
+                }
+            }
             HubFrame::Ack(_)
             | HubFrame::Batch(_)
             | HubFrame::Snapshot(_)

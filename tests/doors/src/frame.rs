@@ -76,6 +76,7 @@ pub fn hub_frame(bytes: &[u8]) {
         | HubFrame::Ack(_)
         | HubFrame::Digest(_)
         | HubFrame::Receipt(_)
+        | HubFrame::Offered(_)
         | HubFrame::Pong(_)
         | HubFrame::AccountCreated(_)
         | HubFrame::AccountDeleted(_)

@@ -55,7 +55,10 @@ impl World {
                     crate::check::waited(self, machine, token);
                 }
                 Effect::Digested(_) | Effect::Shown(..) => {}
-                effect @ (Effect::ReadPending { .. } | Effect::Store(_) | Effect::HubTime(_)) => {
+                effect @ (Effect::ReadPending { .. }
+                | Effect::ReadOffers { .. }
+                | Effect::Store(_)
+                | Effect::HubTime(_)) => {
                     self.machines[machine].todo.push_back(effect);
                 }
             }
@@ -93,6 +96,7 @@ impl World {
                 | session::Effect::ReadChanged { .. }
                 | session::Effect::Evicted { .. }
                 | session::Effect::Heed { .. }
+                | session::Effect::Offer(_)
                 | session::Effect::ReadReceipt(_)
                 | session::Effect::ReadBuckets(_)
                 | session::Effect::ReadDigest) => {

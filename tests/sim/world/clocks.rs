@@ -9,25 +9,16 @@ use crate::rng::Rng;
 /// Clocks: right, a little off, an hour ahead, a day behind, in 1970.
 const SKEWS_MS: [i64; 6] = [0, 0, 7_000, 3_600_000, -86_400_000, -(BUILD_TIME_MS as i64)];
 
-/// How far a clock is off, in milliseconds. Where the hub goes back none is far ahead: a commit that two lives
-/// of the hub clamp is older in one of them.
-pub(super) fn some_skew_ms(rng: &mut Rng, kind: Kind) -> i64 {
-    let skew_ms = SKEWS_MS[rng.below(SKEWS_MS.len())];
-    match kind {
-        Kind::Forgetful => skew_ms.min(7_000),
-        Kind::Apart | Kind::Sharing => skew_ms,
-    }
+/// How far a clock is off, in milliseconds.
+pub(super) fn some_skew_ms(rng: &mut Rng) -> i64 {
+    SKEWS_MS[rng.below(SKEWS_MS.len())]
 }
 
 impl World {
     /// Someone, or the network's time, sets the clock of a machine or of the hub.
     pub(super) fn jump_clock(&mut self) {
-        let skew_ms = some_skew_ms(&mut self.rng, self.kind);
-        let may_hub = match self.kind {
-            Kind::Apart | Kind::Sharing => true,
-            Kind::Forgetful => false,
-        };
-        if self.rng.percent(20) && may_hub {
+        let skew_ms = some_skew_ms(&mut self.rng);
+        if self.rng.percent(20) {
             self.note(
                 Who::World,
                 format_args!("the hub's clock is {skew_ms} ms off"),

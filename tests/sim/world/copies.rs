@@ -32,7 +32,7 @@ impl World {
         self.note(Who::Machine(machine), format_args!("is copied to {count}"));
         self.tally.copies += 1;
         let seed = self.rng.next();
-        let skew_ms = super::clocks::some_skew_ms(&mut self.rng, self.kind);
+        let skew_ms = super::clocks::some_skew_ms(&mut self.rng);
         let copy = self.machines[machine].copy(seed, skew_ms);
         self.machines.push(copy);
         self.tell(count, Input::Credentials(true));

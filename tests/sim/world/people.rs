@@ -8,7 +8,7 @@ use atome_proto::value::{Number, Value};
 use atome_proto::{AccountId, AtomeId};
 use uuid::Uuid;
 
-use super::{Kind, Made, World, key};
+use super::{Made, World, key};
 use crate::machine::Wait;
 use crate::record::Who;
 
@@ -56,11 +56,7 @@ impl World {
         if doomed {
             self.doomed.insert(mark);
         } else if created {
-            self.atomes.push(Made {
-                account,
-                machine,
-                atome,
-            });
+            self.atomes.push(Made { account, atome });
         }
         let position = self.machines[machine].db.position().expect("a position");
         self.tell(machine, Input::Stored(position));
@@ -82,8 +78,6 @@ impl World {
             .atomes
             .iter()
             .filter(|made| made.account == account)
-            // What another machine has made, a hub that went back may not have yet.
-            .filter(|made| self.kind != Kind::Forgetful || made.machine == machine)
             .map(|made| made.atome)
             .filter(|atome| {
                 self.machines[machine]

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use atome_proto::sharing::{Act, Grant, Why};
+use atome_proto::state::RawState;
+use atome_proto::sync::v1::RefusedOffer;
 use atome_proto::{AccountId, GrantId, ReplicaId};
 use rusqlite::Connection;
 
@@ -12,7 +14,7 @@ use crate::error::{Fault, HubError};
 use crate::hub::fanout::News;
 use crate::hub::ledger::Ledger;
 use crate::hub::sharing::{acts, grants, time, why};
-use crate::hub::{GrantPage, Question};
+use crate::hub::{GrantPage, Question, deletion, offer};
 use crate::sqlite::transact::atomically;
 
 /// When time next has an effect on a grant; never, where it has none.
@@ -82,6 +84,25 @@ impl HubDb {
     /// Ends every grant of an account, within the transaction that deletes it.
     pub(super) fn end_all(&mut self, account: AccountId, now_ms: u64) -> Result<(), HubError> {
         self.keep_ledger(now_ms, |ledger| time::end_all(ledger, account))
+    }
+
+    /// Joins states to the account's own atomes, in one transaction; what could not be taken.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Refused`] where one cannot be read, [`HubError::AccountDeleted`].
+    pub fn offer(
+        &mut self,
+        account: AccountId,
+        states: &[RawState],
+        now_ms: u64,
+    ) -> Result<Vec<RefusedOffer>, HubError> {
+        self.with_ledger(now_ms, |ledger| {
+            if deletion::is_deleted(ledger.connection, account)? {
+                return Err(HubError::AccountDeleted);
+            }
+            offer::take(ledger, account, states)
+        })
     }
 
     /// Grants that an account has to do with, by id, those after `after`.

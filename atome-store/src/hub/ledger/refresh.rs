@@ -17,6 +17,7 @@ use crate::error::HubError;
 use crate::hub::sharing::grants;
 use crate::hub::states;
 use crate::hub::views::{self, View};
+use crate::parts::parts;
 
 /// The grants that cover a place, by reader.
 type Covering = Rc<BTreeMap<AccountId, Vec<Rc<Terms>>>>;
@@ -225,7 +226,7 @@ impl Ledger<'_> {
         state: &AtomeState,
     ) -> Result<(), HubError> {
         if let Some(seen) = view.view(state) {
-            for part in states::parts(serde_json::to_string(&seen)?)? {
+            for part in parts(serde_json::to_string(&seen)?)? {
                 self.feeds
                     .tell_state(view.reader, view.owner, atome, &part)?;
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use atome_engine::digest::of_state;
-use atome_engine::merge::{Origin, apply};
+use atome_engine::merge::{Origin, apply, join};
 use atome_proto::commit::Change;
 use atome_proto::digest::Digest;
 use atome_proto::state::AtomeState;
@@ -112,6 +112,26 @@ impl<'c> Sheaf<'c> {
                 .execute(params![Db(owner), Db(change.atome), commit])?;
         }
         Ok(())
+    }
+
+    /// Joins a state to what is here, and no commit with it; whether that altered something.
+    pub(super) fn join(&mut self, owner: AccountId, state: &AtomeState) -> Result<bool, HubError> {
+        let leaf = self.leaf(owner, state.atome)?;
+        let joined = match leaf.state.clone() {
+            Some(here) => join(here, state),
+            None => state.clone(),
+        };
+        if leaf.state.as_ref() == Some(&joined) {
+            return Ok(false);
+        }
+        if leaf.state.is_none() {
+            leaf.made = Some(0);
+        }
+        let parent = joined.parent();
+        leaf.state = Some(joined);
+        leaf.dirty = true;
+        self.parents.extend(parent.map(|parent| (owner, parent)));
+        Ok(true)
     }
 
     /// Writes every state that changed, and gathers what that does to the owners' digests.

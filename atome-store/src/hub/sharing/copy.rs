@@ -12,6 +12,7 @@ use atome_proto::value::Value;
 use crate::error::HubError;
 use crate::hub::ledger::Ledger;
 use crate::hub::states;
+use crate::parts::parts;
 
 /// Makes the copy that a grant promised, of all that stands in the tree and is not deleted.
 pub(super) fn make(ledger: &mut Ledger<'_>, grant: &Grant) -> Result<(), HubError> {
@@ -68,7 +69,7 @@ fn put(ledger: &mut Ledger<'_>, grant: &Grant, state: AtomeState) -> Result<(), 
         register(source, copy.created),
     );
     let body = serde_json::to_string(&copy)?;
-    for part in states::parts(body.clone())? {
+    for part in parts(body.clone())? {
         ledger.feeds.tell_state(owner, owner, copy.atome, &part)?;
     }
     states::insert(

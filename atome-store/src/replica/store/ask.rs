@@ -6,14 +6,14 @@ use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
 use atome_proto::local::v1::{Found, History, RefusedCommit, SetMode};
 use atome_proto::sharing::{Policy, Why};
-use atome_proto::state::AtomeState;
+use atome_proto::state::{AtomeState, RawState};
 use atome_proto::{AccountId, AtomeId};
 
 use super::ReplicaStore;
 use crate::error::StoreError;
 use crate::replica::sharing::{self, Question, Shown, Which};
 use crate::replica::{
-    Changes, Deferred, Part, Recount, Scan, Sifted, Wanted, check, family, history, read,
+    Changes, Deferred, Part, Recount, Scan, Sifted, Wanted, check, family, history, offer, read,
 };
 
 impl ReplicaStore {
@@ -39,6 +39,20 @@ impl ReplicaStore {
     ) -> Result<Vec<RawCommit>, StoreError> {
         self.readers
             .run(move |connection| read::pending(connection, after, commits_max, bytes_max))
+            .await
+    }
+
+    /// As [`crate::ReplicaDb::offers`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn offers(
+        &self,
+        bytes_max: usize,
+    ) -> Result<(Vec<AtomeId>, Vec<RawState>), StoreError> {
+        self.readers
+            .run(move |connection| offer::page(connection, bytes_max))
             .await
     }
 

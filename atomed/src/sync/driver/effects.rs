@@ -35,6 +35,7 @@ impl Driver {
                 commits_max,
                 bytes_max,
             } => self.read_pending(after, commits_max, bytes_max),
+            Effect::ReadOffers { bytes_max } => self.read_offers(bytes_max),
             Effect::Store(job) => self.store(job),
             Effect::HubTime(hub_ms) => self.note_hub_time(hub_ms, now),
             Effect::Waited {
@@ -66,6 +67,16 @@ impl Driver {
         self.answers.push(Box::pin(async move {
             Some(match store.pending(after, commits_max, bytes_max).await {
                 Ok(commits) => Input::Pending { after, commits },
+                Err(error) => Input::ReadFailed(problem(&error)),
+            })
+        }));
+    }
+
+    fn read_offers(&self, bytes_max: usize) {
+        let store = self.parts.store.clone();
+        self.answers.push(Box::pin(async move {
+            Some(match store.offers(bytes_max).await {
+                Ok((atomes, states)) => Input::Offers { atomes, states },
                 Err(error) => Input::ReadFailed(problem(&error)),
             })
         }));
@@ -107,6 +118,7 @@ async fn work(store: &ReplicaStore, job: StoreJob) -> Result<Position, Problem> 
         StoreJob::Stage(page) => store.stage(page).await,
         StoreJob::Install(end) => store.install(end).await,
         StoreJob::AdoptHub { hub, epoch, number } => store.adopt_hub(hub, epoch, number).await,
+        StoreJob::Offered(atomes) => store.offered(atomes).await,
         StoreJob::Fork { from } => store.fork(from, random::replica_id()?).await,
     };
     done.map_err(|error| problem(&error))

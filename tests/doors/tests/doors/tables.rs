@@ -71,6 +71,7 @@ fn bare(wrong: &Wrong, door: fn(&[u8]), read: impl Fn(String) -> bool) -> bool {
 fn client(text: String) -> bool {
     match ClientFrame::decode(FrameBytes::Text(text)) {
         Ok(Some(ClientFrame::Push(push))) => push.commits.iter().all(|raw| raw.decode().is_ok()),
+        Ok(Some(ClientFrame::Offer(offer))) => offer.states.iter().all(|raw| raw.decode().is_ok()),
         Ok(Some(_)) => true,
         Ok(None) | Err(_) => false,
     }
