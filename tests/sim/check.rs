@@ -7,7 +7,7 @@ use atome_proto::commit::{Commit, CommitId, Key};
 use atome_proto::limit::WINDOW_FRAMES;
 use atome_proto::state::AtomeState;
 use atome_proto::{AccountId, AtomeId, ReplicaId};
-use atome_store::replica::Scan;
+use atome_store::replica::{Position, Scan};
 
 use crate::machine::Machine;
 use crate::model::{self, Told};
@@ -15,29 +15,49 @@ use crate::network::Way;
 use crate::rule;
 use crate::world::{Kind, World};
 
-/// Cheap invariants after every step; the dear ones now and then.
-pub(crate) fn after_step(world: &World) {
+/// What stood when the invariants that need a whole store were asserted last: while it stands, they do.
+#[derive(Default)]
+pub(crate) struct Asserted {
+    /// Of each machine: where its store stood, and how much the hub had told of its account.
+    machines: Vec<Option<(Position, usize)>>,
+    /// How much the hub had told of each account, and the grants that had begun.
+    hub: (Vec<u64>, usize),
+}
+
+/// All invariants, after every step.
+pub(crate) fn after_step(world: &mut World) {
+    let mut asserted = std::mem::take(&mut world.asserted);
     for machine in &world.machines {
         durable_before_ack(world, machine);
         bounded(world, machine);
     }
-    if world.kind == Kind::Sharing {
-        for machine in &world.machines {
+    let heads = world.accounts.iter().map(|of| world.hub.head(*of));
+    let hub = (heads.collect(), world.begun.len());
+    if asserted.hub != hub {
+        asserted.hub = hub;
+        the_hub(world);
+    }
+    asserted.machines.resize(world.machines.len(), None);
+    for (machine, last) in world.machines.iter().zip(&mut asserted.machines) {
+        let position = machine.db.position().expect("a position");
+        let now = Some((position, world.hub.told(machine.account).len()));
+        if world.kind == Kind::Sharing {
             sees_what_is_allowed(world, machine);
+        } else if *last != now && world.tally.restores + world.tally.setbacks == 0 {
+            // Once a hub has gone back, machines may have more than it.
+            cursor_with_rows(world, machine);
         }
-        if world.steps().is_multiple_of(32) {
-            rule::holds(world);
-        }
-    } else if world.steps().is_multiple_of(16) {
-        for account in &world.accounts {
-            gapless_replica(world, *account);
-        }
-        // Once a hub has gone back, machines may have more than it.
-        if world.tally.restores + world.tally.setbacks == 0 {
-            for machine in &world.machines {
-                cursor_with_rows(world, machine);
-            }
-        }
+        *last = now;
+    }
+    world.asserted = asserted;
+}
+
+fn the_hub(world: &World) {
+    if world.kind == Kind::Sharing {
+        return rule::holds(world);
+    }
+    for account in &world.accounts {
+        gapless_replica(world, *account);
     }
 }
 

@@ -76,7 +76,7 @@ fn play(seed: u64, steps: u64, is_recording: bool) -> Result<Tally, Failure> {
         }
         for _ in 0..steps {
             world.step();
-            check::after_step(&world);
+            check::after_step(&mut world);
         }
         world.settle();
         check::settled(&mut world);

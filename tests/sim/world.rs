@@ -21,6 +21,7 @@ use atome_proto::{AccountId, AtomeId, GrantId, ReplicaId};
 use atome_sim_disk::Disk;
 use uuid::Uuid;
 
+use crate::check::Asserted;
 use crate::hub::{Hub, Side};
 use crate::machine::Machine;
 use crate::network::{ConnectionId, Fault, Network, Way};
@@ -53,6 +54,7 @@ pub(crate) struct World {
     pub(crate) begun: BTreeSet<GrantId>,
     /// Whether its accounts have begun to share before anything went wrong.
     is_acquainted: bool,
+    pub(crate) asserted: Asserted,
     pub(crate) record: Option<Record>,
     steps: u64,
 }
@@ -118,6 +120,7 @@ impl World {
             kind,
             begun: BTreeSet::new(),
             is_acquainted: false,
+            asserted: Asserted::default(),
             record: None,
             steps: 0,
         };
