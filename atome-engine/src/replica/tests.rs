@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::*;
 
+mod offers;
 mod progress;
 mod receipts;
 
