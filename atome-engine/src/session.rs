@@ -22,6 +22,7 @@ use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
 use atome_proto::directory::DirectoryChange;
 use atome_proto::id::{AtomeId, Epoch, GrantId, HubId, ReplicaId};
+use atome_proto::limit::WINDOW_FRAMES;
 use atome_proto::sharing::{Grant, Policy};
 use atome_proto::state::RawState;
 use atome_proto::sync::v1::{
@@ -286,8 +287,10 @@ pub struct Session {
     pings: VecDeque<u64>,
     /// Digests asked for, the first one on its way.
     asks: VecDeque<u64>,
-    /// Receipts, pages of states and offers that are not answered.
+    /// Receipts, and pages of states, asked for and not answered.
     questions: usize,
+    /// Offers that are not answered: as many as pushes may be, for they are as long.
+    offers: u32,
     stream: stream::Stream,
     listing: listing::Listing,
     /// When the session behind the connection ends unless it is used, where it does.
@@ -328,6 +331,7 @@ impl Session {
             pings: VecDeque::new(),
             asks: VecDeque::new(),
             questions: 0,
+            offers: 0,
             stream: stream::Stream::default(),
             listing: listing::Listing::default(),
             expires_at_ms: None,
@@ -362,7 +366,10 @@ impl Session {
             Input::Digest { feed, buckets } => self.on_digest(feed, buckets),
             Input::Receipt(receipt) => self.answer(receipt),
             Input::Buckets(states) => self.answer(states),
-            Input::Offered(offered) => self.answer(offered),
+            Input::Offered(offered) => {
+                self.offers = self.offers.saturating_sub(1);
+                self.send(offered);
+            }
             Input::Head(head) => self.head = self.head.max(head),
             Input::Directory(changes) => self.on_directory(changes),
             Input::End { problem } => self.end(problem),
@@ -439,7 +446,13 @@ impl Session {
             }
             (ClientFrame::AskReceipt(ask), Phase::Open(_)) => self.ask(Effect::ReadReceipt(ask)),
             (ClientFrame::AskStates(ask), Phase::Open(_)) => self.ask(Effect::ReadBuckets(ask)),
-            (ClientFrame::Offer(offer), Phase::Open(_)) => self.ask(Effect::Offer(offer)),
+            (ClientFrame::Offer(offer), Phase::Open(_)) => {
+                self.offers += 1;
+                if self.offers > WINDOW_FRAMES {
+                    return self.fail(&Problem::new(Code::Busy, "too much offered at once"));
+                }
+                self.effects.push_back(Effect::Offer(offer));
+            }
             (ClientFrame::Ping(ping), Phase::Open(replica)) => {
                 let replica = *replica;
                 self.pings.push_back(ping.timestamp);

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::*;
 
 mod behind;
+mod offers;
 
 const REPLICA: ReplicaId = ReplicaId(5);
 const EPOCH: Epoch = Epoch(8);

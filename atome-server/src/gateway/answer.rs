@@ -77,7 +77,10 @@ async fn ask(
             Input::Buckets(store.buckets(account, ask, FRAME_LEN_TARGET).await?)
         }
         Effect::Offer(Offer { ask, states }) => {
+            let count = states.len();
             let refused = store.offer(account, states, now_ms).await?;
+            let refused_count = refused.len();
+            tracing::info!(%account, states = count, refused = refused_count, "a machine brings what the hub lacks");
             Input::Offered(Offered { ask, refused })
         }
         Effect::ReadGrants { after } => {
