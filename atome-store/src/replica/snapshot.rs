@@ -125,26 +125,29 @@ impl ReplicaDb {
     /// Makes what was gathered the state that counts, and moves the cursor. Own commits beyond `end.number`
     /// count on top of it.
     ///
-    /// The first one of a hub's life is joined to what is here; any other takes its place, and what it does not
-    /// have is dropped, grants and policies alike.
+    /// The first one of a hub's life is joined to what is here, and so is any while something is yet to be offered;
+    /// else it takes the place of that, and what it does not have is dropped. Grants and policies are kept beside
+    /// the first one's only.
     ///
     /// # Errors
     ///
     /// [`StoreError::Fault`].
     pub fn install(&mut self, end: SnapshotEnd) -> Result<Position, StoreError> {
         self.step(|db| {
-            let joins = std::mem::take(&mut db.head.joins);
+            let is_first = std::mem::take(&mut db.head.joins);
+            let owes = std::mem::take(&mut db.head.owes);
+            let is_lacking = owes || db.head.offers > 0;
+            let joins = is_first || is_lacking;
             // What the snapshot has of this replica is decided, whether the feed has said so or not.
             db.head.mine = db.head.mine.max(end.number);
             let others = db.drop_others()?;
             let told = db.tell_staged(joins && others.is_empty())?;
             let mut anew = BTreeSet::new();
             if joins {
-                let owes = std::mem::take(&mut db.head.owes);
                 if owes {
                     db.head.offers = offer::find(&db.base.connection, &db.head)?;
                 }
-                db.join_staged(owes)?;
+                db.join_staged(is_lacking)?;
                 anew = evict::seal(&db.base.connection, &db.head, &others)?;
             } else {
                 db.replace_by_staged(end.number, &others)?;
@@ -167,7 +170,7 @@ impl ReplicaDb {
             db.head.hub = Some((end.cursor.hub, end.cursor.epoch));
             db.head.feed = Some(end.cursor.feed);
             let was_reader = db.head.is_reader;
-            kept::install(connection, !joins)?;
+            kept::install(connection, !is_first)?;
             let told = kept::senders(connection)?;
             db.shares_changed(&told)?;
             if was_reader || db.head.is_reader {
@@ -260,9 +263,8 @@ impl ReplicaDb {
         bench.finish()
     }
 
-    /// Joins the staged generation to the current one, some of which another hub, or life of its database, may have
-    /// given.
-    fn join_staged(&mut self, owes: bool) -> Result<(), StoreError> {
+    /// Joins the staged generation to the current one, of which the hub may lack some, or have lacked some.
+    fn join_staged(&mut self, is_lacking: bool) -> Result<(), StoreError> {
         let connection = &self.base.connection;
         let (current, staged) = (self.head.generation, self.head.generation + 1);
         if !has_rows(connection, current)? {
@@ -277,7 +279,7 @@ impl ReplicaDb {
                 break;
             };
             after = Some(last);
-            join_atomes(connection, &self.head, owes, &page)?;
+            join_atomes(connection, &self.head, is_lacking, &page)?;
         }
         // What is not here yet moves as it is; what was joined has no row there any more.
         connection
@@ -303,7 +305,7 @@ impl ReplicaDb {
 fn join_atomes(
     connection: &Connection,
     head: &Head,
-    owes: bool,
+    is_lacking: bool,
     page: &[AtomeId],
 ) -> Result<(), StoreError> {
     let mut bench = Bench::new(connection, head.generation);
@@ -317,7 +319,7 @@ fn join_atomes(
         gone.put(*atome, None)?;
         // What merely hides theirs may yet be refused, or clamped; what is the same cannot, unless it was so by
         // another hub.
-        if !owes && bench.state(*atome)? == Some(&theirs) {
+        if !is_lacking && bench.state(*atome)? == Some(&theirs) {
             continue;
         }
         let base = match baseline(connection, head.generation, *atome)? {

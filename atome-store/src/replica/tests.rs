@@ -5,6 +5,7 @@ mod check;
 mod coming;
 mod moved;
 mod moving;
+mod offers;
 mod random;
 mod searching;
 mod sharing;
