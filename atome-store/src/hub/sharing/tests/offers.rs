@@ -184,3 +184,95 @@ fn a_reader_is_told_that_an_atome_is_older_by_a_change_that_it_does_not_see() {
     follower.follow(&world, 2, 1);
     follower.assert_is(&world.seen(2), 2);
 }
+
+/// What an account has of a life of the database that is lost, made of what is here, or of nothing.
+#[derive(Clone, Debug)]
+struct Lost {
+    owner: u128,
+    n: u128,
+    parent: Option<Option<u128>>,
+    place: usize,
+    value: i64,
+    from_nothing: bool,
+    is_older: bool,
+}
+
+fn lost() -> impl Strategy<Value = Lost> {
+    let owner = prop_oneof![4 => Just(1u128), 1 => who()];
+    let parent = prop::option::weighted(0.5, prop::option::weighted(0.8, 1..6u128));
+    let flags = (any::<bool>(), any::<bool>());
+    (owner, 1..6u128, parent, 0..KEYS.len(), 0..9i64, flags).prop_map(
+        |(owner, n, parent, place, value, (from_nothing, is_older))| Lost {
+            owner,
+            n,
+            parent,
+            place,
+            value,
+            from_nothing,
+            is_older,
+        },
+    )
+}
+
+/// Offers it as the so many-th of all; what the account cannot have is refused, and that is for other tests.
+fn offer_lost(world: &mut World, lost: &Lost, number: u64) {
+    world.now_ms += 1;
+    world.hub.settle(world.now_ms).unwrap();
+    let (id, owner) = (atome(lost.owner, lost.n), account(lost.owner));
+    let mut seen = world.seen(lost.owner);
+    let here = seen.remove(&id).filter(|_| !lost.from_nothing);
+    let ms = if lost.is_older {
+        NOW_MS - 1_000 + number
+    } else {
+        world.now_ms
+    };
+    let origin = Origin {
+        stamp: Stamp {
+            time: HybridTime::from_ms(ms),
+            replica: ReplicaId(100),
+        },
+        number,
+        author: owner,
+    };
+    let parent = lost.parent.map(|to| to.map(|n| atome(lost.owner, n)));
+    let made = here.is_none().then(|| made(id, owner, parent.flatten()));
+    let changes = [
+        made,
+        parent.map(|to| moved(id, to)),
+        Some(set(id, KEYS[lost.place], lost.value)),
+    ];
+    let write = |state, change: &Change| Some(apply(state, change, origin));
+    let state = changes.iter().flatten().fold(here, write).unwrap();
+    let raw = RawState::encode(&state).unwrap();
+    world.hub.offer(owner, &[raw], world.now_ms).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+    #[test]
+    fn whatever_is_offered_is_followed_as_it_is_allowed(
+        steps in prop::collection::vec((prop::option::weighted(0.3, lost()), step()), 1..60)
+    ) {
+        let mut world = World::new();
+        let mut followers: BTreeMap<u128, Follower> = (1..=3).map(|n| (n, Follower::default())).collect();
+        for ((lost, step), number) in steps.iter().zip(1..) {
+            match lost {
+                Some(lost) => offer_lost(&mut world, lost, number),
+                None => carry_out(&mut world, step),
+            }
+            world.check();
+            if let Step::Pull(n) = step {
+                let follower = followers.get_mut(n).unwrap();
+                follower.follow(&world, *n, 3);
+                follower.assert_is(&world.seen(*n), *n);
+            }
+        }
+        for (n, mut follower) in followers {
+            follower.follow(&world, n, 5);
+            follower.assert_is(&world.seen(n), n);
+        }
+    }
+}
