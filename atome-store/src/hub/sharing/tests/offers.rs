@@ -133,6 +133,27 @@ fn a_state_that_moves_an_atome_out_of_a_shared_tree_evicts_it() {
     assert_told(&world, &mut followers);
 }
 
+#[test]
+fn what_waits_to_be_published_is_not_shown_by_an_offer() {
+    let mut world = tree();
+    let id = atome(1, 2);
+    let mut manual = terms(&[]);
+    manual.mode = Mode::Manual;
+    shared(&mut world, id, 2, manual);
+    assert_eq!(world.act(1, Act::Publish { atome: id }), None);
+    shared(&mut world, id, 2, named("a"));
+    let mut follower = Follower::default();
+    follower.follow(&world, 2, 100);
+    let was = world.seen(1);
+    let altered = after(was.get(&id), 1, 50, &[set(id, "a", 9), set(id, "b", 9)]);
+    offer(&mut world, &[altered]);
+    follower.follow(&world, 2, 1);
+    let value = |name| follower.states[&id].value(name).unwrap();
+    assert_eq!((value("a").as_str(), value("b").as_str()), ("9", "2"));
+    follower.assert_is(&world.seen(2), 2);
+    world.check();
+}
+
 /// The rule asks what the hub has settled, and not its clock.
 #[test]
 fn what_has_begun_goes_on_when_the_clock_of_the_hub_goes_back() {
@@ -201,7 +222,8 @@ fn lost() -> impl Strategy<Value = Lost> {
     let owner = prop_oneof![4 => Just(1u128), 1 => who()];
     let parent = prop::option::weighted(0.5, prop::option::weighted(0.8, 1..6u128));
     let flags = (any::<bool>(), any::<bool>());
-    (owner, 1..6u128, parent, 0..KEYS.len(), 0..9i64, flags).prop_map(
+    // Some that nothing else makes.
+    (owner, 1..9u128, parent, 0..KEYS.len(), 0..9i64, flags).prop_map(
         |(owner, n, parent, place, value, (from_nothing, is_older))| Lost {
             owner,
             n,
