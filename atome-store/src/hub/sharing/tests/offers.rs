@@ -68,9 +68,11 @@ fn told(world: &World, n: u128, after: u64) -> Vec<AtomeState> {
     let batch = world
         .hub
         .feed(account(n), ReplicaId(99), after, 100, usize::MAX);
-    let states = batch.unwrap().entries.into_iter().map(|entry| match entry {
-        Entry::State(raw) => raw.decode().unwrap(),
-        other => panic!("not a state: {other:?}"),
+    let states = batch.unwrap().entries.into_iter().map(|entry| {
+        let Entry::State(raw) = entry else {
+            panic!("not a state: {entry:?}")
+        };
+        raw.decode().unwrap()
     });
     states.collect()
 }
