@@ -158,3 +158,68 @@ fn a_copy_that_was_put_back_by_hand_is_noticed_and_nothing_is_lost() {
     admin(&hub, &["compact"]);
     assert_all_is_there(&a, &b, &before);
 }
+
+/// Nothing of these machines is pending or refused, and they hold the same as the hub and each other.
+#[track_caller]
+fn assert_alike(machines: &[&Machine], all: &str) {
+    // Once more, for what the last of them brought.
+    for machine in machines.iter().chain(machines) {
+        wait(machine);
+    }
+    for machine in machines {
+        assert_eq!(export(machine), all);
+        assert_eq!(json(machine, &["sync", "refused"]), Value::Array(vec![]));
+        verified_digest(machine);
+    }
+}
+
+#[test]
+fn what_a_lost_machine_made_is_brought_back_by_others_and_counts_once() {
+    let world = World::new();
+    let mut hub = world.hub();
+    let mut a = world.machine_with_account("a", Some(&hub));
+    create(&a, "old");
+    wait(&a);
+    let mut b = world.machine_logged_in("b", &hub);
+    let mut c = world.machine_logged_in("c", &hub);
+    let copy = world.path("copy.db");
+    admin(&hub, &["backup", copy.to_str().unwrap()]);
+    create(&a, "new");
+    run(&a, &["add", "key:new", "n=10"]);
+    wait(&a);
+    wait(&b);
+    run(&b, &["set", "key:new", "state=altered"]);
+    run(&b, &["add", "key:new", "n=100"]);
+    wait(&b);
+    for machine in [&a, &c] {
+        wait(machine);
+    }
+    let all = export(&b);
+    for machine in [&mut a, &mut b, &mut c] {
+        machine.stop().must();
+    }
+    hub.stop().must();
+    move_away(&hub);
+    admin(&hub, &["restore", copy.to_str().unwrap()]);
+    hub.start().must();
+
+    // The machine that made it never comes, as far as these know.
+    for machine in [&mut b, &mut c] {
+        machine.start().must();
+    }
+    assert_alike(&[&b, &c], &all);
+    let d = world.machine_logged_in("d", &hub);
+    assert_alike(&[&b, &c, &d], &all);
+    let new = json(&d, &["get", "key:new"]);
+    assert_eq!(new["properties"]["state"], "altered", "{new}");
+    assert_eq!(new["properties"]["n"], 111, "{new}");
+
+    a.start().must();
+    assert_alike(&[&a, &b, &c, &d], &all);
+    run(&a, &["add", "key:new", "n=1000"]);
+    assert_ne!(export(&a), all);
+    wait(&a);
+    assert_alike(&[&b, &c, &d, &a], &export(&a));
+    assert_eq!(json(&d, &["get", "key:new"])["properties"]["n"], 1111);
+    admin(&hub, &["check"]);
+}

@@ -12,6 +12,7 @@ use atome_proto::value::{Number, Value};
 use super::*;
 
 mod horizon;
+mod offer;
 mod people;
 mod receipts;
 mod setback;
@@ -37,6 +38,7 @@ pub(crate) async fn conforms<S: HubStore>(mut fresh: impl FnMut() -> S) {
     people::conform(&mut fresh).await;
     horizon::conform(&mut fresh).await;
     setback::conform(&mut fresh).await;
+    offer::conform(&mut fresh).await;
     receipts::conform(&mut fresh).await;
 }
 

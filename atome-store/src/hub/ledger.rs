@@ -97,7 +97,7 @@ impl<'c> Ledger<'c> {
             self.feeds.tell_state(owner, owner, atome, &part)?;
         }
         if self.shared(owner)?.has_readers {
-            self.show_joined(owner, before, state)?;
+            self.show_joined(owner, before.as_ref(), state)?;
         }
         Ok(())
     }

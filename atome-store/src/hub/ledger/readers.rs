@@ -72,20 +72,20 @@ impl Ledger<'_> {
     pub(super) fn show_joined(
         &mut self,
         owner: AccountId,
-        before: Option<AtomeState>,
+        before: Option<&AtomeState>,
         state: &AtomeState,
     ) -> Result<(), HubError> {
         let atome = state.atome;
         let after = self.sheaf.state(owner, atome)?.cloned();
         let after = after.ok_or_else(|| Fault::Defect("a state that was joined is gone".into()))?;
         self.renewed.clear();
-        self.touched = BTreeMap::from([((owner, atome), before.clone())]);
-        if before.as_ref().map(parent_of) != Some(parent_of(&after)) {
+        self.touched = BTreeMap::from([((owner, atome), before.cloned())]);
+        if before.map(parent_of) != Some(parent_of(&after)) {
             self.refresh(owner, atome, None)?;
         }
         self.touched.clear();
         for view in views::of_atome(self.connection, owner, atome)? {
-            let saw = before.as_ref().and_then(|before| view.view(before));
+            let saw = before.and_then(|before| view.view(before));
             let turn = Turn::between(saw.as_ref(), view.view(&after).as_ref());
             if turn.before != turn.after && !self.renewed.contains(&(view.reader, atome)) {
                 self.sums.turn(view.reader, atome, turn.before, turn.after);

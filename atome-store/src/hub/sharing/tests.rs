@@ -22,6 +22,7 @@ use uuid::Uuid;
 use crate::hub::{Admission, HubDb, NewAccount, NewSession};
 
 mod cases;
+mod offers;
 
 const NOW_MS: u64 = 1_800_000_000_000;
 const KEYS: [&str; 3] = ["a", "b", "n"];
@@ -530,8 +531,7 @@ fn carry_out(world: &mut World, step: &Step) {
             return;
         }
         Step::Policy(actor, sender, rule) => {
-            let sender = account(sender);
-            let can = [].into();
+            let (sender, can) = (account(sender), [].into());
             world.act(actor, Act::Policy { sender, rule, can });
             return;
         }

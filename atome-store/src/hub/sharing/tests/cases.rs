@@ -16,7 +16,7 @@ pub(super) fn terms(can: &[Right]) -> Terms {
 }
 
 /// Account 1 has a tree of three places, one below the other.
-fn tree() -> World {
+pub(super) fn tree() -> World {
     let mut world = World::new();
     for n in 1..=3 {
         let parent = (n > 1).then(|| atome(1, n - 1));
