@@ -30,7 +30,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    fn of(revision: u64, ties: Vec<Tie>, rows: Vec<MachineAccount>) -> Self {
+    fn of(revision: u64, ties: Vec<Tie>, rows: &[MachineAccount]) -> Self {
         let entries = || rows.iter().map(|row| &row.entry);
         let folded = |entry: &DirectoryEntry| Some((fold(&entry.username).ok()?, entry.user_id));
         Self {
@@ -120,7 +120,7 @@ impl Accounts {
         }
         let read = |view: MachineView<'_>| Ok((view.all_ties()?, view.accounts()?));
         let (ties, rows) = self.read(read).await?;
-        let known = Arc::new(Known::of(revision, ties, rows));
+        let known = Arc::new(Known::of(revision, ties, &rows));
         *held() = Some(Arc::clone(&known));
         Ok(known)
     }
@@ -252,4 +252,58 @@ fn not_logged_in(peer: Peer, named: &str) -> Problem {
         peer.uid
     );
     Problem::new(Code::AuthRequired, message).hint(format!("log in with 'atomectl login {named}'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use atome_proto::account::Visibility;
+
+    fn id(n: u8) -> AccountId {
+        AccountId::from_bytes([n; 16])
+    }
+
+    fn row(id: AccountId, name: &str) -> MachineAccount {
+        MachineAccount {
+            entry: DirectoryEntry {
+                user_id: id,
+                username: name.to_owned(),
+                phone: None,
+                visibility: Visibility::Public,
+            },
+            password_hash: None,
+            registered: false,
+            conflict: false,
+            retry_secret: None,
+            invite: None,
+            session: None,
+            joins: None,
+            created_at_ms: 0,
+        }
+    }
+
+    #[test]
+    fn an_account_is_found_by_id_and_by_any_spelling_of_its_name() {
+        let [ada, bob, gone] = [1, 2, 3].map(id);
+        let known = Known::of(1, vec![], &[row(ada, "Ada"), row(bob, "Bob")]);
+        for named in ["Ada", "ADA", &ada.to_string()] {
+            assert_eq!(known.account(named), Some(ada), "{named}");
+        }
+        for named in ["Carl", "", &gone.to_string()] {
+            assert_eq!(known.account(named), None, "{named}");
+        }
+    }
+
+    #[test]
+    fn the_only_account_is_meant_and_one_that_is_gone_is_none() {
+        let [ada, bob, gone] = [1, 2, 3].map(id);
+        let known = Known::of(1, vec![], &[row(ada, "Ada"), row(bob, "Bob")]);
+        let only = |tied: &[AccountId]| {
+            let only = known.only(Peer { uid: 1000 }, tied.iter().copied());
+            only.map_err(|problem| problem.code)
+        };
+        assert_eq!(only(&[ada, gone]), Ok(ada));
+        assert_eq!(only(&[gone]), Err(Code::AuthRequired));
+        assert_eq!(only(&[ada, bob]), Err(Code::Ambiguous));
+    }
 }
