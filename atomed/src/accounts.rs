@@ -132,6 +132,8 @@ struct Inner {
     state_dir: PathBuf,
     declaration: RuntimeDeclaration,
     slots: Mutex<BTreeMap<AccountId, Slot>>,
+    /// Who may use which account, as last read.
+    known: Mutex<Option<Arc<select::Known>>>,
     /// Accounts are made one at a time, so that none is opened twice.
     making: tokio::sync::Mutex<()>,
     /// The machine store is copied once at a time.
@@ -176,6 +178,7 @@ impl Accounts {
             state_dir: config.state_dir.clone(),
             declaration,
             slots: Mutex::default(),
+            known: Mutex::default(),
             making: tokio::sync::Mutex::default(),
             copying: tokio::sync::Mutex::default(),
             keep_now: Notify::new(),

@@ -63,7 +63,9 @@ fn run(
     // Before any thread: what the kernel takes from this one, it takes from all that come after.
     let handed_in = socket::handed_in()?;
     let entered = sandbox::enter(&config, handed_in.as_ref())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    // One thread for all that waits: what takes its time is done by the threads of the stores and by those for
+    // work that blocks, and one that is woken does not wake others to look for work.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .enable_all()
         .build()?;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use atome_tests::binaries::workspace_root;
 use atome_tests::cargo::cargo;
@@ -56,12 +56,13 @@ pub(crate) fn sqlite(binaries: &Binaries, folder: &Path, what: &str, count: u64)
     Ok(serde_json::from_slice::<Found>(&output.stdout)?.figure)
 }
 
-/// Milliseconds of each of `count` appends of 4 KiB to a file in `folder`, with `fdatasync`.
-pub(crate) fn appends(folder: &Path, count: usize) -> Tried<Samples> {
+/// Milliseconds of each of `count` appends of 4 KiB to a file in `folder`, with `fdatasync`, each after a `rest`.
+pub(crate) fn appends(folder: &Path, count: usize, rest: Duration) -> Tried<Samples> {
     let path = folder.join("appended");
     let mut file = File::create(&path)?;
     let mut took = Vec::with_capacity(count);
     for _ in 0..count {
+        std::thread::sleep(rest);
         let began = Instant::now();
         file.write_all(&BLOCK)?;
         file.sync_data()?;
@@ -72,8 +73,8 @@ pub(crate) fn appends(folder: &Path, count: usize) -> Tried<Samples> {
 }
 
 /// Milliseconds of each of `count` round trips of a small message over a WebSocket on the loopback, without TLS,
-/// between two threads.
-pub(crate) async fn round_trips(count: usize) -> Tried<Samples> {
+/// between two threads, each after a `rest`.
+pub(crate) async fn round_trips(count: usize, rest: Duration) -> Tried<Samples> {
     let listener = TcpListener::bind((loopback::ADDRESS, 0)).await?;
     let address = listener.local_addr()?;
     let echo = tokio::spawn(async move {
@@ -94,6 +95,9 @@ pub(crate) async fn round_trips(count: usize) -> Tried<Samples> {
     let (mut socket, _) = tokio_tungstenite::client_async(url, stream).await?;
     let mut took = Vec::with_capacity(count);
     for _ in 0..count {
+        if !rest.is_zero() {
+            tokio::time::sleep(rest).await;
+        }
         let began = Instant::now();
         socket.send(Message::text("x".repeat(MESSAGE_LEN))).await?;
         if socket.next().await.transpose()?.is_none() {

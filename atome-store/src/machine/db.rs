@@ -1,9 +1,11 @@
 //! The machine store itself, synchronous, on one connection.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use atome_proto::AccountId;
-use rusqlite::{Params, params};
+use rusqlite::{Connection, Params, params};
 
 use super::{MachineView, Tie};
 use crate::error::{OpenError, StoreError};
@@ -15,6 +17,8 @@ use crate::sqlite::{self, Durability};
 /// The machine store, synchronous. Each method that writes is one transaction.
 pub struct MachineDb {
     pub(super) base: Base,
+    /// Counts the groups of writes of this process that became durable.
+    pub(super) revision: Arc<AtomicU64>,
 }
 
 impl MachineDb {
@@ -24,10 +28,7 @@ impl MachineDb {
     ///
     /// [`OpenError`].
     pub fn open(path: &Path, durability: Durability) -> Result<Self, OpenError> {
-        let connection = sqlite::open(path, &MACHINE, durability)?;
-        Ok(Self {
-            base: Base::new(connection),
-        })
+        Ok(Self::of(sqlite::open(path, &MACHINE, durability)?))
     }
 
     /// The same on the virtual file system that is registered with SQLite under the name `vfs`: for
@@ -37,10 +38,7 @@ impl MachineDb {
     ///
     /// [`OpenError`].
     pub fn open_on(vfs: &str, path: &Path, durability: Durability) -> Result<Self, OpenError> {
-        let connection = sqlite::open_on(vfs, path, &MACHINE, durability)?;
-        Ok(Self {
-            base: Base::new(connection),
-        })
+        Ok(Self::of(sqlite::open_on(vfs, path, &MACHINE, durability)?))
     }
 
     /// A store that lives in memory, for tests.
@@ -49,10 +47,14 @@ impl MachineDb {
     ///
     /// [`OpenError`].
     pub fn open_in_memory() -> Result<Self, OpenError> {
-        let connection = sqlite::open_in_memory(&MACHINE)?;
-        Ok(Self {
+        Ok(Self::of(sqlite::open_in_memory(&MACHINE)?))
+    }
+
+    fn of(connection: Connection) -> Self {
+        Self {
             base: Base::new(connection),
-        })
+            revision: Arc::default(),
+        }
     }
 
     /// What is in it.
@@ -104,4 +106,7 @@ impl Stored for MachineDb {
     }
     fn memory(&self) {}
     fn restore(&mut self, (): ()) {}
+    fn publish(&mut self) {
+        self.revision.fetch_add(1, Ordering::Release);
+    }
 }

@@ -1,6 +1,8 @@
 //! The handle of the machine store: its writer thread and its readers.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{MachineDb, MachineView};
 use crate::error::{OpenError, StoreError};
@@ -13,6 +15,7 @@ use crate::writer::Writer;
 pub struct MachineStore {
     writer: Writer<MachineDb>,
     readers: Pool,
+    revision: Arc<AtomicU64>,
 }
 
 impl MachineStore {
@@ -23,13 +26,25 @@ impl MachineStore {
     /// [`OpenError`].
     pub fn open(path: &Path, durability: Durability) -> Result<Self, OpenError> {
         let db = MachineDb::open(path, durability)?;
+        let revision = Arc::clone(&db.revision);
         let failed = |source| OpenError::Fault {
             path: path.to_owned(),
             source,
         };
         let writer = Writer::start("machine-writer", db).map_err(failed)?;
         let readers = Pool::start("machine-reader", path).map_err(failed)?;
-        Ok(Self { writer, readers })
+        Ok(Self {
+            writer,
+            readers,
+            revision,
+        })
+    }
+
+    /// Counts the writes: what was read after it was asked for counts for as long as it stays the same. It grows
+    /// before a write is answered.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision.load(Ordering::Acquire)
     }
 
     /// Closes the store; later calls are answered [`crate::Fault::Stopped`].

@@ -287,6 +287,32 @@ async fn ties_outlive_a_restart_and_end_with_their_account() {
     store.close().await;
 }
 
+#[tokio::test]
+async fn the_revision_moves_with_each_write_that_is_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state/machine.db");
+    let store = MachineStore::open(&path, Durability::Full).unwrap();
+    let tie = Tie {
+        uid: 1000,
+        account: id(1),
+        since_ms: 5,
+    };
+    let mut before = store.revision();
+    for n in 0..3 {
+        let wrote = store.write(move |db| match n {
+            0 => db.create_account(&account(1, "a")),
+            1 => db.tie(tie),
+            _ => db.untie(1000, id(1)).map(drop),
+        });
+        wrote.await.unwrap();
+        assert!(store.revision() > before, "write {n}");
+        before = store.revision();
+        of(&store, 1000).await;
+        assert_eq!(store.revision(), before, "reading moves nothing");
+    }
+    store.close().await;
+}
+
 #[test]
 fn what_nothing_else_knows_is_carried_into_a_new_store() {
     let folder = tempfile::tempdir().unwrap();

@@ -23,7 +23,7 @@ impl Accounts {
     ///
     /// [`Code::LowSpace`] where the state directory has no room for it beside the store.
     pub async fn back_up(&self, peer: Peer, named: Option<&str>) -> Result<File, Problem> {
-        let Selected { account, row } = self.select(peer, named).await?;
+        let Selected { account, row } = self.select_row(peer, named).await?;
         let path = self.store_file(account.id);
         let made = tokio::task::spawn_blocking(move || backup::make(&path, &row));
         let made = made.await.map_err(|_| stopping())?;

@@ -4,7 +4,6 @@ use atome_proto::local::v1::{Access, Logout, PendingWork};
 use atome_proto::{AccountId, Code, Problem};
 
 use super::Accounts;
-use super::select::Selected;
 use crate::api::Peer;
 use crate::store_problem::problem;
 
@@ -22,7 +21,7 @@ impl Accounts {
         named: Option<&str>,
         logout: Logout,
     ) -> Result<(), Problem> {
-        let Selected { account, .. } = self.select(peer, named).await?;
+        let account = self.select(peer, named).await?;
         let id = account.id;
         if self.ties(peer).await?.get(&id) == Some(&Access::Configuration) {
             let message = "the daemon's configuration ties this Unix user to the account";

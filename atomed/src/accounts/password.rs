@@ -22,7 +22,7 @@ impl Accounts {
         named: &str,
         change: NewPassword,
     ) -> Result<(), Problem> {
-        let Selected { account, row } = self.select(peer, Some(named)).await?;
+        let Selected { account, row } = self.select_row(peer, Some(named)).await?;
         check_password(&change.new_password)?;
         let new_hash = self.0.hashing.hash(change.new_password).await?;
         if row.registered {

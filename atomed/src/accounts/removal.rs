@@ -31,7 +31,7 @@ impl Accounts {
         named: &str,
         remove: RemoveAccount,
     ) -> Result<(), Problem> {
-        let row = self.select(peer, Some(named)).await?.row;
+        let row = self.select_row(peer, Some(named)).await?.row;
         let id = row.entry.user_id;
         if remove.local_only {
             self.may_remove_copy(peer, &row, remove).await?;

@@ -28,7 +28,7 @@ impl Accounts {
         named: &str,
         how: Resolve,
     ) -> Result<Selected, Problem> {
-        let Selected { account, row } = self.select(peer, Some(named)).await?;
+        let Selected { account, row } = self.select_row(peer, Some(named)).await?;
         if row.registered {
             let message = "the hub has the account as it is; there is nothing to resolve";
             return Err(Problem::new(Code::Conflict, message));

@@ -21,7 +21,7 @@ impl Accounts {
         peer: Peer,
         named: Option<&str>,
     ) -> Result<Vec<SessionView>, Problem> {
-        let account = self.select(peer, named).await?.account;
+        let account = self.select(peer, named).await?;
         let (hub, token) = self.at_hub(&account).await?;
         let sessions = hub.sessions(&token).await?.sessions;
         let view = |info: atome_proto::account::SessionInfo| SessionView {
@@ -46,7 +46,7 @@ impl Accounts {
         named: Option<&str>,
         id: &str,
     ) -> Result<(), Problem> {
-        let account = self.select(peer, named).await?.account;
+        let account = self.select(peer, named).await?;
         let (hub, token) = self.at_hub(&account).await?;
         let session = match Uuid::try_parse(id) {
             Ok(session) => session,
@@ -70,7 +70,7 @@ impl Accounts {
         peer: Peer,
         named: Option<&str>,
     ) -> Result<u64, Problem> {
-        let account = self.select(peer, named).await?.account;
+        let account = self.select(peer, named).await?;
         let (hub, token) = self.at_hub(&account).await?;
         hub.close_other_sessions(&token).await
     }

@@ -25,14 +25,16 @@ pub(super) struct Asked<'a> {
 impl Asked<'_> {
     /// The account that the request is about.
     pub(super) async fn account(&mut self) -> Result<Account, Problem> {
-        Ok(self.selected().await?.account)
+        let named = self.query.text("account")?;
+        let accounts = &self.shared.accounts;
+        accounts.select(self.peer, named.as_deref()).await
     }
 
     /// The account that the request is about, and what the machine keeps of it.
     pub(super) async fn selected(&mut self) -> Result<Selected, Problem> {
         let named = self.query.text("account")?;
         let accounts = &self.shared.accounts;
-        accounts.select(self.peer, named.as_deref()).await
+        accounts.select_row(self.peer, named.as_deref()).await
     }
 }
 

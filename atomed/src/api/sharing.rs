@@ -22,7 +22,7 @@ pub(super) async fn act(mut asked: Asked<'_>) -> Handled {
     asked.query.done()?;
     asked.shared.room.for_writes()?;
     let accounts = &asked.shared.accounts;
-    let account = accounts.select(asked.peer, named.as_deref()).await?.account;
+    let account = accounts.select(asked.peer, named.as_deref()).await?;
     let act: DoAct = asked.shared.bodies.json(asked.body).await?;
     let people = People {
         accounts,
@@ -235,7 +235,7 @@ pub(super) async fn why(mut asked: Asked<'_>) -> Handled {
         }
     };
     let accounts = &asked.shared.accounts;
-    let account = accounts.select(asked.peer, named.as_deref()).await?.account;
+    let account = accounts.select(asked.peer, named.as_deref()).await?;
     let people = People {
         accounts,
         peer: asked.peer,

@@ -1,7 +1,7 @@
 //! `GET /v1/watch`: every change as it happens, here or brought by sync. Step 18 of the way of a write.
 
-use atome_proto::AtomeId;
 use atome_proto::local::v1::{ChangeKind, WatchEvent};
+use atome_proto::state::AtomeState;
 use atome_store::replica::Scan;
 
 use super::reply::{self, Cut, Handled, Lines};
@@ -57,7 +57,6 @@ impl Watching {
         loop {
             positions.borrow_and_update();
             self.catch_up().await?;
-            self.lines.flush().await?;
             tokio::select! {
                 changed = positions.changed() => if changed.is_err() {
                     return Ok(());
@@ -71,14 +70,26 @@ impl Watching {
     async fn catch_up(&mut self) -> Result<(), Cut> {
         loop {
             let changes = self.account.store.changes(self.since, PAGE as usize).await;
-            let changes = changes.map_err(|e| problem(&e))?;
+            let (changes, mut states) = changes.map_err(|e| problem(&e))?;
             if changes.reset {
                 // Whoever comes back from the midst of it begins it again.
                 self.tell_all(self.since).await?;
             }
-            for (cursor, change, atome) in &changes.events {
-                self.tell(*cursor, *change, *atome).await?;
+            for (cursor, change, atome) in changes.events {
+                let state = match states.remove(&atome) {
+                    Some(state) => Some(state),
+                    // Told before, beyond the page, or taken away again by a later discard.
+                    None => {
+                        let found = self.account.store.get(atome).await;
+                        found.map_err(|e| problem(&e))?
+                    }
+                };
+                if let Some(state) = state {
+                    self.tell(cursor, change, &state).await?;
+                }
             }
+            // Nobody waits for what is known while it is asked whether there is more.
+            self.lines.flush().await?;
             if changes.through <= self.since {
                 return Ok(());
             }
@@ -86,13 +97,13 @@ impl Watching {
         }
     }
 
-    async fn tell(&mut self, cursor: u64, change: ChangeKind, atome: AtomeId) -> Result<(), Cut> {
-        let store = &self.account.store;
-        // What a later discard has taken away again is not told.
-        let Some(state) = store.get(atome).await.map_err(|e| problem(&e))? else {
-            return Ok(());
-        };
-        let atome = Viewer::of(store).view(&state).await?;
+    async fn tell(
+        &mut self,
+        cursor: u64,
+        change: ChangeKind,
+        state: &AtomeState,
+    ) -> Result<(), Cut> {
+        let atome = Viewer::of(&self.account.store).view(state).await?;
         if !self.is_wanted(&atome.type_name) {
             return Ok(());
         }

@@ -1,5 +1,6 @@
 //! What a replica store is asked; its readers answer.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use atome_proto::commit::RawCommit;
@@ -185,14 +186,25 @@ impl ReplicaStore {
             .await
     }
 
-    /// As [`crate::ReplicaDb::changes`].
+    /// As [`crate::ReplicaDb::changes`], and the states of what changed, by id, until a page of them is full.
     ///
     /// # Errors
     ///
     /// As there.
-    pub async fn changes(&self, since: u64, limit: usize) -> Result<Changes, StoreError> {
+    pub async fn changes(
+        &self,
+        since: u64,
+        limit: usize,
+    ) -> Result<(Changes, BTreeMap<AtomeId, AtomeState>), StoreError> {
         self.readers
-            .run(move |connection| history::changes(connection, since, limit))
+            .run(move |connection| {
+                let changes = history::changes(connection, since, limit)?;
+                let atomes: BTreeSet<_> = changes.events.iter().map(|event| event.2).collect();
+                let atomes: Vec<_> = atomes.into_iter().collect();
+                let (states, _) = read::get_some(connection, &atomes)?;
+                let by_id = states.into_iter().map(|state| (state.atome, state));
+                Ok((changes, by_id.collect()))
+            })
             .await
     }
 
