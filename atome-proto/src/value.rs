@@ -29,7 +29,14 @@ pub enum BadValue {
     /// The value nests deeper than [`NESTING_MAX`].
     #[error("the value nests deeper than {NESTING_MAX} levels")]
     TooDeep,
+    /// An object has a key that the parser takes for a word of its own.
+    #[error("the value has the key '{PARSERS_OWN}', which cannot be kept")]
+    Key,
 }
+
+/// The key that `serde_json` takes for its own where it stands first: an object with it does not read as it was
+/// written.
+const PARSERS_OWN: &str = "$serde_json::private::RawValue";
 
 impl Value {
     /// Reads JSON text into canonical form.
@@ -221,6 +228,9 @@ fn canonicalise(json: &mut Json, depth: usize) -> Result<(), BadValue> {
             }
         }
         Json::Object(members) => {
+            if members.contains_key(PARSERS_OWN) {
+                return Err(BadValue::Key);
+            }
             for member in members.values_mut() {
                 canonicalise(member, depth + 1)?;
             }
@@ -278,8 +288,9 @@ fn after_members(text: &[u8], depth: usize) -> Option<&[u8]> {
         let name = rest.strip_prefix(b"\"")?;
         let after = after_string(name)?;
         let name = name.get(..name.len().checked_sub(after.len() + 1)?)?;
-        // The order is that of what escapes stand for.
-        if name.contains(&b'\\') || before.is_some_and(|before| before >= name) {
+        // The order is that of what escapes stand for; the parser's own key is for the parser to see.
+        let is_plain = !name.contains(&b'\\') && name != PARSERS_OWN.as_bytes();
+        if !is_plain || before.is_some_and(|before| before >= name) {
             return None;
         }
         before = Some(name);
@@ -329,6 +340,32 @@ impl<'de> Deserialize<'de> for Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_parsers_own_key_is_refused_wherever_it_stands() {
+        for text in [
+            r#"{"$a":1,"$serde_json::private::RawValue":1}"#,
+            r#"{"a":1.0,"$serde_json::private::RawValue":-0.1}"#,
+            r#"[{"$a":{"$":1,"$serde_json::private::RawValue":2}}]"#,
+        ] {
+            assert!(matches!(Value::parse(text), Err(BadValue::Key)), "{text}");
+        }
+        // Where it stands first the parser has its way with it; what comes of that is kept as it reads.
+        for text in [
+            r#"{"$serde_json::private::RawValue":"[1]"}"#,
+            r#"{"$serde_json::private::RawValue":1}"#,
+        ] {
+            if let Ok(value) = Value::parse(text) {
+                assert_eq!(Value::parse(value.as_str()).unwrap(), value);
+            }
+        }
+        let text = r#""$serde_json::private::RawValue""#;
+        assert_eq!(
+            Value::parse(text).unwrap().as_str(),
+            text,
+            "as a value it is a text"
+        );
+    }
     use proptest::prelude::*;
 
     fn canonical(text: &str) -> String {

@@ -9,6 +9,7 @@ pub(super) async fn conform<S: HubStore>(fresh: &mut impl FnMut() -> S) {
     what_is_offered_is_had_and_told_once(&fresh()).await;
     what_is_offered_joins_what_is_here(&fresh()).await;
     what_belongs_to_others_is_refused_by_name(&fresh()).await;
+    a_time_that_cannot_be_is_refused(&fresh()).await;
     an_offer_that_cannot_be_read_leaves_nothing(&fresh()).await;
     a_deleted_account_offers_nothing(&fresh()).await;
 }
@@ -172,6 +173,17 @@ async fn what_belongs_to_others_is_refused_by_name(store: &impl HubStore) {
     assert_eq!(assert_has(store, ANNA, &seen).await, head + 2);
     assert_has(store, BOB, &[bobs]).await;
     assert_eq!(told(store, BOB).await, before);
+}
+
+/// A hub's clock may be behind; but nobody's clock is to follow a year that is not in sight.
+async fn a_time_that_cannot_be_is_refused(store: &impl HubStore) {
+    const DAY_MS: u64 = 86_400_000;
+    register(store, ANNA, "Anna", 1).await;
+    let ahead = has(ANNA, 1, NOW_MS + 30 * DAY_MS);
+    assert_eq!(offer(store, ANNA, &[ahead]).await, []);
+    let refused = offer(store, ANNA, &[has(ANNA, 2, NOW_MS + 400 * DAY_MS)]).await;
+    assert_eq!(refused[0].code, Code::BadData);
+    assert_eq!(store.states(ANNA, None, 9).await.unwrap().states.len(), 1);
 }
 
 async fn an_offer_that_cannot_be_read_leaves_nothing(store: &impl HubStore) {
