@@ -37,6 +37,7 @@ const CURSOR: Cursor = Cursor {
 pub(crate) fn all() -> Vec<Case> {
     let mut cases = client();
     cases.extend(hub());
+    cases.extend(offered());
     cases.extend(feed());
     cases.extend(listed());
     cases.extend(shared());
@@ -80,8 +81,17 @@ fn offer() -> Offer {
     }
 }
 
-fn offered(refused: Vec<RefusedOffer>) -> Offered {
-    Offered { ask: 3, refused }
+fn offered() -> Vec<Case> {
+    let offered = |refused| Offered { ask: 3, refused };
+    let refused = RefusedOffer {
+        atome: state().atome,
+        code: Code::NotAllowed,
+        message: "the atome belongs to another account".into(),
+    };
+    vec![
+        Case::Hub("offered", offered(vec![]).into()),
+        Case::Hub("offered-refused", offered(vec![refused]).into()),
+    ]
 }
 
 fn receipt() -> Receipt {
@@ -354,16 +364,6 @@ fn hub() -> Vec<Case> {
         Case::Hub("receipt", receipt().into()),
         Case::Hub("states", states(Some(state().atome)).into()),
         Case::Hub("states-last", states(None).into()),
-        Case::Hub("offered", offered(vec![]).into()),
-        Case::Hub(
-            "offered-refused",
-            offered(vec![RefusedOffer {
-                atome: state().atome,
-                code: Code::NotAllowed,
-                message: "the atome belongs to another account".into(),
-            }])
-            .into(),
-        ),
         Case::Hub("pong", pong.into()),
         Case::Hub("error", error.into()),
         Case::Hub("error-plain", plain_error.into()),
