@@ -145,7 +145,11 @@ impl Hub {
                 log.push(match entry {
                     Entry::Commit(raw) => Told::Commit(raw.decode().expect("a commit")),
                     Entry::State(raw) => Told::State(raw.decode().expect("a state")),
-                    _ => panic!("a stranger that shares nothing is told nothing else"),
+                    Entry::Mine(_)
+                    | Entry::Evict(_)
+                    | Entry::Grant(_)
+                    | Entry::Policy(_)
+                    | Entry::Nothing => panic!("a stranger that shares nothing is told that"),
                 });
             }
         }
