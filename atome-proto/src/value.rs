@@ -342,7 +342,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parsers_own_key_is_refused_wherever_it_stands() {
+    fn the_parsers_own_key_is_not_kept() {
         for text in [
             r#"{"$a":1,"$serde_json::private::RawValue":1}"#,
             r#"{"a":1.0,"$serde_json::private::RawValue":-0.1}"#,
@@ -350,15 +350,10 @@ mod tests {
         ] {
             assert!(matches!(Value::parse(text), Err(BadValue::Key)), "{text}");
         }
-        // Where it stands first the parser has its way with it; what comes of that is kept as it reads.
-        for text in [
-            r#"{"$serde_json::private::RawValue":"[1]"}"#,
-            r#"{"$serde_json::private::RawValue":1}"#,
-        ] {
-            if let Ok(value) = Value::parse(text) {
-                assert_eq!(Value::parse(value.as_str()).unwrap(), value);
-            }
-        }
+        // Where it stands first the parser reads what the text in it says, or nothing.
+        let first = Value::parse(r#"{"$serde_json::private::RawValue":"[1]"}"#);
+        assert_eq!(first.unwrap().as_str(), "[1]");
+        Value::parse(r#"{"$serde_json::private::RawValue":1}"#).unwrap_err();
         let text = r#""$serde_json::private::RawValue""#;
         assert_eq!(
             Value::parse(text).unwrap().as_str(),
