@@ -4,6 +4,7 @@
 mod acting;
 mod asking;
 mod coming;
+mod copies;
 mod hub;
 mod random;
 mod traces;

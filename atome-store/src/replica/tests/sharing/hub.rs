@@ -14,7 +14,7 @@ use super::*;
 
 const KEYS: [&str; 3] = ["a", "b", "n"];
 
-fn account(n: usize) -> AccountId {
+pub(super) fn account(n: usize) -> AccountId {
     AccountId(Uuid::from_u128(0xacc0 + u128::try_from(n).unwrap()))
 }
 
@@ -109,16 +109,16 @@ fn step() -> impl Strategy<Value = Do> {
     ]
 }
 
-struct World {
-    hub: HubDb,
+pub(super) struct World {
+    pub(super) hub: HubDb,
     /// Two replicas of the first account, one of each other.
-    dbs: Vec<ReplicaDb>,
+    pub(super) dbs: Vec<ReplicaDb>,
     ms: u64,
     grants: u128,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut hub = HubDb::open_in_memory().unwrap();
         for n in 0..3 {
             register(&mut hub, account(n), n);
@@ -252,7 +252,7 @@ impl World {
         }
     }
 
-    fn write(&mut self, who: usize, draft: Draft) {
+    pub(super) fn write(&mut self, who: usize, draft: Draft) {
         let now = now(self.ms);
         let db = &mut self.dbs[who];
         match db.write(db.account(), vec![draft], now) {
@@ -267,7 +267,7 @@ impl World {
         }
     }
 
-    fn act(&mut self, who: usize, act: Act) {
+    pub(super) fn act(&mut self, who: usize, act: Act) {
         let now = now(self.ms);
         let db = &mut self.dbs[who];
         match db.act(db.account(), vec![act], now) {
@@ -291,7 +291,7 @@ impl World {
         db.acknowledge(admitted.number, &admitted.verdicts).unwrap();
     }
 
-    fn pull(&mut self, who: usize, max: usize) -> bool {
+    pub(super) fn pull(&mut self, who: usize, max: usize) -> bool {
         let db = &mut self.dbs[who];
         let position = db.position().unwrap();
         let (feed, replica) = (position.feed(), position.replica);
@@ -305,7 +305,7 @@ impl World {
         true
     }
 
-    fn snapshot(&mut self, who: usize, whole: bool) {
+    pub(super) fn snapshot(&mut self, who: usize, whole: bool) {
         let db = &mut self.dbs[who];
         let states = self
             .hub
@@ -336,7 +336,7 @@ impl World {
         }
     }
 
-    fn settle_one(&mut self, who: usize) {
+    pub(super) fn settle_one(&mut self, who: usize) {
         self.push(who, usize::MAX);
         while self.pull(who, usize::MAX) {}
     }
@@ -362,7 +362,7 @@ impl World {
             .unwrap();
     }
 
-    fn sync(&mut self) {
+    pub(super) fn sync(&mut self) {
         for _ in 0..2 {
             for who in 0..self.dbs.len() {
                 self.settle_one(who);
@@ -370,7 +370,7 @@ impl World {
         }
     }
 
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         self.sync();
         self.sync();
         for db in &self.dbs {
