@@ -9,8 +9,10 @@ use crate::w1;
 use crate::w2::{self, Backlog};
 use crate::w3::Live;
 
-/// Samples of W3 at each size.
-const SAMPLES: u64 = 200;
+/// Samples of W3 at each size, and how many of them are taken before another size has its turn: how fast a disk
+/// that has rested is changes within a minute.
+const SAMPLES: u64 = 300;
+const BLOCK: u64 = 50;
 /// How often each size is measured, where it takes little.
 const ROUNDS: usize = 3;
 /// The cost at the last size, by that at the first.
@@ -31,6 +33,7 @@ pub(crate) async fn run(stage: &Stage) -> Tried<Vec<Row>> {
     for count in &stage.sizes {
         found.push((*count, costs(stage, *count).await?));
     }
+    live(stage, &mut found).await?;
     let mut rows = Vec::new();
     type Of = fn(&Costs) -> &Samples;
     let kinds: [(&str, &'static str, Of); 4] = [
@@ -62,8 +65,23 @@ async fn costs(stage: &Stage, count: u64) -> Tried<Costs> {
         costs.push.0.push(1e6 / found.push);
         costs.pull.0.push(1e6 / found.pull);
     }
-    let pair = Pair::with(stage, count).await?;
-    let mut live = Live::begin(&pair).await?;
-    costs.live = live.times(SAMPLES).await?;
     Ok(costs)
+}
+
+/// W3 at all sizes, in turn.
+async fn live(stage: &Stage, found: &mut [(u64, Costs)]) -> Tried<()> {
+    let mut pairs = Vec::new();
+    for (count, _) in found.iter() {
+        pairs.push(Pair::with(stage, *count).await?);
+    }
+    let mut lives = Vec::new();
+    for pair in &pairs {
+        lives.push(Live::begin(pair).await?);
+    }
+    for _ in 0..SAMPLES / BLOCK {
+        for ((_, costs), live) in found.iter_mut().zip(&mut lives) {
+            costs.live.0.extend(live.times(BLOCK).await?.0);
+        }
+    }
+    Ok(())
 }
