@@ -15,6 +15,7 @@ mod status;
 mod wait;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use atome_proto::code::{Code, Problem};
 use atome_proto::commit::RawCommit;
@@ -206,12 +207,12 @@ pub enum StoreJob {
     /// Feed entries; the cursor moves in the same transaction.
     Apply {
         /// The entries.
-        batch: Batch,
+        batch: Arc<Batch>,
         /// Where the cursor goes.
         at: Cursor,
     },
     /// A page of a snapshot, out of sight.
-    Stage(Snapshot),
+    Stage(Arc<Snapshot>),
     /// The pages staged, and what they stand for: they take effect, and the cursor moves.
     Install(SnapshotEnd),
     /// The hub, or the life of its database, is another than before.
@@ -334,6 +335,13 @@ impl Replica {
         let link = self.link.due_ms(self.may_connect());
         let waits = self.waits.due_ms().filter(|_| self.link.is_welcome());
         link.into_iter().chain(waits).min()
+    }
+
+    /// The write to the store that comes after the one on its way, if what is known now stays so: what it brings
+    /// can be read meanwhile.
+    #[must_use]
+    pub fn next_job(&self) -> Option<&StoreJob> {
+        self.jobs.get(1).filter(|_| self.storing)
     }
 
     /// Where the store stands, as far as this machine knows.

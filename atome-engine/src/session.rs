@@ -18,7 +18,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use atome_proto::code::{Code, Problem};
-use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
 use atome_proto::directory::DirectoryChange;
 use atome_proto::id::{AtomeId, Epoch, GrantId, HubId, ReplicaId};
@@ -204,10 +203,8 @@ pub enum Effect {
     Admit {
         /// The replica.
         replica: ReplicaId,
-        /// The number of the first one.
-        first: u64,
         /// The commits.
-        commits: Vec<RawCommit>,
+        push: Arc<Push>,
     },
     /// Read the feed.
     ReadFeed {
@@ -280,7 +277,7 @@ pub struct Session {
     /// Whether a push did not agree with what is here: the client must come back under another id.
     forked: bool,
     /// Pushes that wait for the one on its way.
-    pushes: VecDeque<Push>,
+    pushes: VecDeque<Arc<Push>>,
     /// The first and the last number of the push on its way.
     admitting: Option<(u64, u64)>,
     /// Timestamps of pings that wait for the position, the first one on its way.
@@ -378,6 +375,15 @@ impl Session {
         self.plan(now);
     }
 
+    /// The push that is decided after the one on its way, if what is known now stays so: it can be read meanwhile.
+    #[must_use]
+    pub fn next_push(&self) -> Option<(ReplicaId, &Arc<Push>)> {
+        match self.phase {
+            Phase::Open(replica) => self.pushes.front().map(|push| (replica, push)),
+            Phase::Silent | Phase::Greeting(_) | Phase::Closed => None,
+        }
+    }
+
     /// The next thing to be done, if there is one.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()
@@ -409,15 +415,10 @@ impl Session {
         if self.admitting.is_none()
             && let Some(push) = self.pushes.pop_front()
         {
-            let Push { first, commits } = push;
-            let count = u64::try_from(commits.len()).unwrap_or(u64::MAX);
-            let last = first.saturating_add(count).saturating_sub(1);
-            self.admitting = Some((first, last));
-            self.effects.push_back(Effect::Admit {
-                replica,
-                first,
-                commits,
-            });
+            let count = u64::try_from(push.commits.len()).unwrap_or(u64::MAX);
+            let last = push.first.saturating_add(count).saturating_sub(1);
+            self.admitting = Some((push.first, last));
+            self.effects.push_back(Effect::Admit { replica, push });
         }
         self.plan_stream(replica);
     }

@@ -21,6 +21,8 @@ pub const FRAME_LEN_TARGET: usize = 256 << 10;
 pub const WINDOW_FRAMES: u32 = 4;
 /// Most feed entries or commits in a frame.
 pub const FRAME_ENTRIES_MAX: usize = 2_000;
+/// Bytes of texts from which on reading them takes longer than handing that to another thread.
+pub const READ_BESIDE_LEN: usize = 16 << 10;
 /// How far ahead of the hub's clock a stamp may be, in milliseconds, before the hub clamps it.
 pub const CLOCK_AHEAD_MAX_MS: u64 = 60_000;
 /// Longest line of a seed file, in bytes: as much as a commit can hold.

@@ -6,6 +6,7 @@
 mod answer;
 mod door;
 mod driver;
+mod reading;
 mod socket;
 
 use atome_proto::sync::v1::SUBPROTOCOL;

@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use atome_proto::account::DirectoryEntry;
-use atome_proto::commit::{Key, RawCommit};
+use atome_proto::commit::Key;
 use atome_proto::digest::Buckets;
 use atome_proto::directory::DirectoryChange;
 use atome_proto::sharing::{Act, Grant, Policy, Right, Why};
@@ -41,6 +41,7 @@ mod states;
 mod upkeep;
 mod views;
 
+pub use admit::ReadPush;
 pub use atome_engine::session::{
     Admitted, ChangedPage, Claim, FeedPosition, GrantPage, Identity, StatePage,
 };
@@ -338,18 +339,11 @@ pub trait HubStore: Send + Sync {
     /// Accepts all that was shown: purging and compaction go on. How many accounts it was of.
     async fn accept_setbacks(&self) -> Result<u64, HubError>;
 
-    /// Decides on commits of a replica, numbered from `first` on, in one transaction.
+    /// Decides on commits of a replica, in one transaction.
     ///
     /// One that cannot be taken is refused alone (`no-poison`); one that is known is acknowledged again;
     /// at a gap or a fork it stops.
-    async fn admit(
-        &self,
-        account: AccountId,
-        replica: ReplicaId,
-        first: u64,
-        commits: Vec<RawCommit>,
-        now_ms: u64,
-    ) -> Result<Admitted, HubError>;
+    async fn admit(&self, pushed: ReadPush, now_ms: u64) -> Result<Admitted, HubError>;
 
     /// Joins states to the account's own atomes, in one transaction; what could not be taken.
     async fn offer(

@@ -44,6 +44,7 @@ use atome_proto::local::v1::ChangeKind;
 use atome_proto::stamp::Stamp;
 use atome_proto::{AtomeId, ReplicaId};
 
+pub use apply::ReadBatch;
 pub use atome_engine::draft::Draft;
 pub use atome_engine::replica::Position;
 pub use check::{Part, Recount, read_states};
@@ -51,6 +52,7 @@ pub use db::ReplicaDb;
 pub use export::Export;
 pub use search::{BadWords, Wanted, Words};
 pub use sharing::{Question, Shown, Which};
+pub use snapshot::ReadPage;
 pub use store::ReplicaStore;
 
 /// What a write made.

@@ -239,14 +239,10 @@ impl Hub {
         let account = side.account;
         let mut grown = None;
         let answer = match effect {
-            Effect::Admit {
-                replica,
-                first,
-                commits,
-            } => {
+            Effect::Admit { replica, push } => {
                 let db = &mut self.db;
                 let admitted = Trouble::during(trouble, &self.disk, || {
-                    db.admit(account, replica, first, &commits, wall_ms)
+                    db.admit(account, replica, push.first, &push.commits, wall_ms)
                 });
                 match admitted {
                     Ok(admitted) => {

@@ -1,5 +1,7 @@
 //! Pulling: the feed, or a snapshot where the feed does not reach back, a window of frames at a time.
 
+use std::sync::Arc;
+
 use atome_proto::code::{Code, Problem};
 use atome_proto::limit::WINDOW_FRAMES;
 use atome_proto::sync::v1::{Applied, Batch, Cursor, Evicted, Pull as PullFrame, Snapshot};
@@ -163,6 +165,7 @@ impl Replica {
             epoch,
             feed: batch.to(),
         };
+        let batch = Arc::new(batch);
         self.jobs.push_back(StoreJob::Apply { batch, at });
     }
 
@@ -192,7 +195,7 @@ impl Replica {
             ..place
         });
         let end = page.end;
-        self.jobs.push_back(StoreJob::Stage(page));
+        self.jobs.push_back(StoreJob::Stage(Arc::new(page)));
         if let Some(end) = end {
             self.pull.snapshot = None;
             self.pull.whole = true;

@@ -1,5 +1,7 @@
 //! Pushes: taken in order, answered once what they say is decided and durable.
 
+use std::sync::Arc;
+
 use atome_proto::code::{Code, Problem};
 use atome_proto::limit::WINDOW_FRAMES;
 use atome_proto::sync::v1::{Ack, Push};
@@ -28,7 +30,7 @@ impl Session {
                 "more pushes than the window allows",
             ));
         }
-        self.pushes.push_back(push);
+        self.pushes.push_back(Arc::new(push));
     }
 
     pub(super) fn on_admitted(&mut self, admitted: Admitted) {

@@ -1,6 +1,7 @@
 //! The hub's decisions on one connection, one conversation at a time.
 
 use atome_proto::AccountId;
+use atome_proto::commit::RawCommit;
 use atome_proto::directory::DirectoryEvent;
 use atome_proto::limit::WINDOW_FRAMES;
 use atome_proto::runtime::{Profile, RuntimeDeclaration, RuntimeType};
@@ -154,7 +155,7 @@ fn an_acknowledgement_follows_the_stores_answer() {
             commits: commits(2),
         },
     );
-    assert!(matches!(sent[..], [Effect::Admit { first: 1, .. }]));
+    assert!(matches!(&sent[..], [Effect::Admit { push, .. }] if push.first == 1));
     assert_eq!(
         say(
             &mut session,
@@ -172,7 +173,7 @@ fn an_acknowledgement_follows_the_stores_answer() {
     };
     let sent = hear(&mut session, Input::Admitted(admitted));
     assert!(matches!(&sent[0], Effect::Send(HubFrame::Ack(ack)) if ack.number == 2));
-    assert!(matches!(sent[1], Effect::Admit { first: 3, .. }));
+    assert!(matches!(&sent[1], Effect::Admit { push, .. } if push.first == 3));
 }
 
 #[test]
@@ -270,7 +271,7 @@ fn a_push_that_does_not_follow_is_not_taken() {
             commits: commits(2),
         },
     );
-    assert!(matches!(sent[..], [Effect::Admit { first: 5, .. }]));
+    assert!(matches!(&sent[..], [Effect::Admit { push, .. }] if push.first == 5));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use atome_proto::{AccountId, Epoch};
 use atome_store::hub::Setback;
 use atome_store::{Fault, HubError};
 
+use super::reading::Reading;
 use crate::auth::store_problem;
 use crate::hub::Hub;
 
@@ -18,6 +19,25 @@ pub(super) async fn to(hub: Arc<Hub>, account: AccountId, effect: Effect, now_ms
     ask(&hub, account, effect, now_ms)
         .await
         .unwrap_or_else(|error| Input::StoreFailed(store_problem(error)))
+}
+
+/// Decides on a push that is read, or being read.
+pub(super) async fn to_push(hub: Arc<Hub>, push: Reading, now_ms: u64) -> Input {
+    admit(&hub, push, now_ms)
+        .await
+        .unwrap_or_else(|error| Input::StoreFailed(store_problem(error)))
+}
+
+async fn admit(hub: &Hub, push: Reading, now_ms: u64) -> Result<Input, HubError> {
+    hub.store.settle(now_ms).await?;
+    let began = Instant::now();
+    let first = push.first();
+    let waiting = hub.metrics.push_backlog.hold(push.count());
+    let admitted = hub.store.admit(push.read().await?, now_ms).await?;
+    drop(waiting);
+    hub.metrics.admission_time.since(began);
+    hub.metrics.count_admitted(first, &admitted);
+    Ok(Input::Admitted(admitted))
 }
 
 async fn ask(
@@ -41,21 +61,6 @@ async fn ask(
                 say_went_back(shown);
             }
             Input::Position(heeded.0)
-        }
-        Effect::Admit {
-            replica,
-            first,
-            commits,
-        } => {
-            let began = Instant::now();
-            let pushed = u64::try_from(commits.len()).unwrap_or(u64::MAX);
-            let waiting = hub.metrics.push_backlog.hold(pushed);
-            let admitted = store.admit(account, replica, first, commits, now_ms);
-            let admitted = admitted.await?;
-            drop(waiting);
-            hub.metrics.admission_time.since(began);
-            hub.metrics.count_admitted(first, &admitted);
-            Input::Admitted(admitted)
         }
         Effect::ReadFeed { replica, after } => {
             let (entries, bytes) = (FRAME_ENTRIES_MAX, FRAME_LEN_TARGET);
@@ -90,7 +95,7 @@ async fn ask(
             store.evicted(account, replica, feed, now_ms).await?;
             Input::Tick
         }
-        Effect::Send(_) | Effect::Close => Input::Tick,
+        Effect::Admit { .. } | Effect::Send(_) | Effect::Close => Input::Tick,
     })
 }
 

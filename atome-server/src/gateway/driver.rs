@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use atome_engine::session::{Effect, Input, Session};
 use atome_proto::directory::DirectoryChange;
-use atome_proto::sync::frame::{BadFrame, Encoding, FrameBytes};
-use atome_proto::sync::v1::{CAPABILITY_ZSTD, ClientFrame, HubFrame};
-use atome_proto::{AccountId, Code, Problem};
+use atome_proto::sync::frame::{BadFrame, Encoding};
+use atome_proto::sync::v1::{CAPABILITY_ZSTD, ClientFrame, HubFrame, Push};
+use atome_proto::{AccountId, Code, Problem, ReplicaId};
 use atome_store::hub::Signals;
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
 use super::answer;
+use super::reading::{Decoded, Decoding, Reading};
 use super::socket::{Received, Socket};
 use crate::auth::{self, Known};
 use crate::hub::Hub;
@@ -40,6 +41,10 @@ pub(super) struct Driver<S> {
     session: Session,
     encoding: Encoding,
     answers: FuturesUnordered<BoxFuture<'static, Input>>,
+    /// The frame that is being decoded; no other is received meanwhile.
+    decoding: Decoding,
+    /// The push that comes next, read while the store writes the one before.
+    ahead: Option<Reading>,
     signals: watch::Receiver<Signals>,
     directory: watch::Receiver<Arc<[DirectoryChange]>>,
     /// What the signals last said of the account's sessions.
@@ -65,6 +70,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                 .until(known.session.expires_at_ms),
             encoding: Encoding::Text,
             answers: FuturesUnordered::new(),
+            decoding: Decoding::default(),
+            ahead: None,
             signals: hub.store.subscribe(account),
             directory: hub.directory.subscribe(),
             sessions_seen: 0,
@@ -85,12 +92,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
         // What became of the session before the signals were listened to is not lost.
         self.ask_for_session();
         while self.ended.is_none() {
+            // The store has its work before anything is read ahead: one core may be all there is for both.
+            if let Some(Some(answer)) = self.answers.next().now_or_never() {
+                self.handle(answer);
+                continue;
+            }
+            self.read_ahead();
             let due = self.due();
             let input = tokio::select! {
-                received = self.socket.receive() => match received {
-                    Received::Frame(frame) => self.decode(frame),
+                received = self.socket.receive(), if self.decoding.is_idle() => match received {
+                    Received::Frame(frame) => {
+                        let decoded = self.decoding.begin(frame);
+                        decoded.and_then(|decoded| self.heed_frame(decoded))
+                    }
                     Received::Junk(problem) => Some(Input::Unreadable(problem)),
                     Received::Ended => break,
+                },
+                decoded = self.decoding.decoded() => match decoded {
+                    Ok(decoded) => self.heed_frame(decoded),
+                    Err(error) => {
+                        tracing::error!(account = %self.account, %error, "a frame was not decoded");
+                        let problem = Problem::new(Code::Internal, "the frame was not decoded");
+                        Some(Input::End { problem })
+                    }
                 },
                 Some(answer) = self.answers.next(), if !self.answers.is_empty() => Some(answer),
                 Ok(()) = self.signals.changed() => {
@@ -168,8 +192,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
         }
     }
 
-    fn decode(&mut self, frame: FrameBytes) -> Option<Input> {
-        match ClientFrame::decode(frame) {
+    fn read_ahead(&mut self) {
+        if let Some((replica, push)) = self.session.next_push()
+            && !self.ahead.as_ref().is_some_and(|ahead| ahead.is_of(push))
+        {
+            self.ahead = Some(Reading::ahead(self.account, replica, Arc::clone(push)));
+        }
+    }
+
+    fn heed_frame(&mut self, decoded: Decoded) -> Option<Input> {
+        match decoded {
             Ok(Some(frame)) => {
                 if let ClientFrame::Hello(hello) = &frame
                     && hello.capabilities.iter().any(|can| can == CAPABILITY_ZSTD)
@@ -190,8 +222,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
                 self.ended = Some(self.reason);
                 return;
             }
+            Effect::Admit { replica, push } => return self.admit(replica, push),
             effect @ (Effect::Position { .. }
-            | Effect::Admit { .. }
             | Effect::ReadFeed { .. }
             | Effect::ReadStates { .. }
             | Effect::ReadGrants { .. }
@@ -207,6 +239,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driver<S> {
         let now_ms = self.hub.now().wall_ms;
         self.answers
             .push(Box::pin(answer::to(hub, self.account, effect, now_ms)));
+    }
+
+    fn admit(&mut self, replica: ReplicaId, push: Arc<Push>) {
+        let ahead = self.ahead.take().filter(|ahead| ahead.is_of(&push));
+        let reading = ahead.unwrap_or_else(|| Reading::in_turn(self.account, replica, push));
+        let now_ms = self.hub.now().wall_ms;
+        let answer = answer::to_push(Arc::clone(&self.hub), reading, now_ms);
+        self.answers.push(Box::pin(answer));
     }
 
     fn send(&mut self, frame: &HubFrame) {

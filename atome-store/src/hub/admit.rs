@@ -22,38 +22,51 @@ use crate::error::HubError;
 use crate::sqlite::value::Db;
 
 /// A pushed commit, read, and judged by what it says alone.
-pub(super) struct Pushed {
+struct Pushed {
     number: u64,
     content: [u8; 32],
     raw: RawCommit,
     commit: Result<Commit, Why>,
 }
 
-impl Pushed {
-    /// Reads commits that `replica` pushed as its numbers from `first` on.
-    pub(super) fn read(
-        account: AccountId,
-        replica: ReplicaId,
-        first: u64,
-        commits: impl IntoIterator<Item = RawCommit>,
-    ) -> Vec<Self> {
-        (first..)
-            .zip(commits)
-            .map(|(number, raw)| {
-                let decoded = raw.decode();
-                let content = decoded.as_ref().map_or_else(
-                    |_| *blake3::hash(raw.as_str().as_bytes()).as_bytes(),
-                    of_content,
-                );
-                let commit = judge(decoded, account, replica, number);
-                Self {
-                    number,
-                    content,
-                    raw,
-                    commit,
-                }
-            })
-            .collect()
+/// Pushed commits that are read: what can be done of a push beside the one thread that writes.
+pub struct ReadPush {
+    account: AccountId,
+    replica: ReplicaId,
+    commits: Vec<Pushed>,
+}
+
+impl ReadPush {
+    /// Reads commits that `replica`, one of the account's, pushed as its numbers from `first` on. One that cannot
+    /// be read is one to be refused.
+    #[must_use]
+    pub fn of(account: AccountId, replica: ReplicaId, first: u64, commits: &[RawCommit]) -> Self {
+        let read = |(number, raw): (u64, &RawCommit)| {
+            let decoded = raw.decode();
+            let content = decoded.as_ref().map_or_else(
+                |_| *blake3::hash(raw.as_str().as_bytes()).as_bytes(),
+                of_content,
+            );
+            Pushed {
+                number,
+                content,
+                raw: raw.clone(),
+                commit: judge(decoded, account, replica, number),
+            }
+        };
+        Self {
+            account,
+            replica,
+            commits: (first..).zip(commits).map(read).collect(),
+        }
+    }
+
+    /// About how many bytes it brings.
+    pub(super) fn len(&self) -> usize {
+        self.commits
+            .iter()
+            .map(|pushed| pushed.raw.as_str().len())
+            .sum()
     }
 }
 
@@ -78,17 +91,20 @@ fn judge(
 /// Decides on pushed commits, in their order; what became of them, and who has news.
 pub(super) fn admit(
     connection: &Connection,
-    account: AccountId,
-    replica: ReplicaId,
-    pushed: Vec<Pushed>,
+    pushed: ReadPush,
     now_ms: u64,
 ) -> Result<(Admitted, Vec<News>), HubError> {
+    let ReadPush {
+        account,
+        replica,
+        commits,
+    } = pushed;
     if deletion::is_deleted(connection, account)? {
         return Err(HubError::AccountDeleted);
     }
     let mut admission = Admission::begin(connection, account, replica, now_ms)?;
     let mut admitted = Admitted::default();
-    for one in pushed {
+    for one in commits {
         let number = one.number;
         let known = || admission.content(number);
         match admission::order(number, admission.decided, || {

@@ -2,7 +2,7 @@
 
 use atome_proto::account::{DirectoryEntry, Visibility};
 use atome_proto::code::Code;
-use atome_proto::commit::{Addend, Change, Commit, Create, Key};
+use atome_proto::commit::{Addend, Change, Commit, Create, Key, RawCommit};
 use atome_proto::limit::CLOCK_AHEAD_MAX_MS;
 use atome_proto::stamp::{HybridTime, Stamp};
 use atome_proto::state::AtomeState;
@@ -140,7 +140,7 @@ async fn admit(
     commits: Vec<RawCommit>,
 ) -> Admitted {
     store
-        .admit(ANNA, replica, first, commits, NOW_MS)
+        .admit(ReadPush::of(ANNA, replica, first, &commits), NOW_MS)
         .await
         .unwrap()
 }
@@ -314,7 +314,9 @@ async fn a_stamp_that_a_clamped_commit_came_with_is_given_to_no_other(store: &im
     admit(store, ONE, 1, commits).await;
     let again = commit(3, stamp(ONE, ahead + 1), set(1, "n", 20));
     let later = NOW_MS + 10;
-    let admitted = store.admit(ANNA, ONE, 3, vec![again], later).await;
+    let admitted = store
+        .admit(ReadPush::of(ANNA, ONE, 3, &[again]), later)
+        .await;
     let said = admitted.unwrap().verdicts;
     let Some(Ruling::Clamped { stamp: given }) = said.first().map(|said| &said.ruling) else {
         panic!("clamped: {said:?}")
@@ -323,7 +325,10 @@ async fn a_stamp_that_a_clamped_commit_came_with_is_given_to_no_other(store: &im
     let (by, to) = (Number::Whole(5), *given);
     add.add.insert(key("n"), Addend { by, to });
     let add = vec![commit(4, stamp(ONE, ahead + 2), add)];
-    store.admit(ANNA, ONE, 4, add, later).await.unwrap();
+    store
+        .admit(ReadPush::of(ANNA, ONE, 4, &add), later)
+        .await
+        .unwrap();
     assert_eq!(state(store, 1).await.value("n").unwrap().as_str(), "25");
 }
 
@@ -470,7 +475,7 @@ async fn accounts_do_not_touch(store: &impl HubStore) {
     assert_eq!(store.feed(BOB, ONE, 0, 9, 9).await.unwrap().entries, []);
     assert_eq!(store.states(BOB, None, 9).await.unwrap().total, 0);
     let forged = store
-        .admit(BOB, ONE, 1, makes(ONE, 1), NOW_MS)
+        .admit(ReadPush::of(BOB, ONE, 1, &makes(ONE, 1)), NOW_MS)
         .await
         .unwrap();
     assert!(matches!(&forged.verdicts[0].ruling, Ruling::Refused(r) if r.code == Code::NotAllowed));

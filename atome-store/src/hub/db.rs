@@ -10,7 +10,7 @@ use atome_proto::sync::v1::{AskReceipt, AskStates, Batch, Receipt, States};
 use atome_proto::{AccountId, AtomeId, Epoch, HubId, ReplicaId};
 use rusqlite::params;
 
-use super::admit::{self, Pushed};
+use super::admit::{self, ReadPush};
 use super::fanout::{Fanout, News};
 use super::{
     Admitted, ChangedPage, Claim, FeedPosition, Identity, Setback, StatePage, directory, feed,
@@ -210,21 +210,18 @@ impl HubDb {
         commits: &[RawCommit],
         now_ms: u64,
     ) -> Result<Admitted, HubError> {
-        let pushed = Pushed::read(account, replica, first, commits.iter().cloned());
-        self.admit_pushed(account, replica, pushed, now_ms)
+        self.admit_read(ReadPush::of(account, replica, first, commits), now_ms)
     }
 
     /// The same of commits that are read already.
-    pub(super) fn admit_pushed(
+    pub(super) fn admit_read(
         &mut self,
-        account: AccountId,
-        replica: ReplicaId,
-        pushed: Vec<Pushed>,
+        pushed: ReadPush,
         now_ms: u64,
     ) -> Result<Admitted, HubError> {
         atomically(self, |db| {
             let connection = &db.base.connection;
-            let (admitted, news) = admit::admit(connection, account, replica, pushed, now_ms)?;
+            let (admitted, news) = admit::admit(connection, pushed, now_ms)?;
             db.tell(news)?;
             Ok(admitted)
         })

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use atome_proto::account::DirectoryEntry;
-use atome_proto::commit::RawCommit;
 use atome_proto::digest::Buckets;
 use atome_proto::directory::DirectoryChange;
 use atome_proto::sharing::{Act, Grant, Policy, Why};
@@ -17,7 +16,7 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::admit::Pushed;
+use super::admit::ReadPush;
 use super::fanout::Fanout;
 use super::sharing::{grants, policies, time, why};
 use super::{
@@ -256,19 +255,10 @@ impl HubStore for SqliteHub {
         self.write(HubDb::accept_setbacks).await
     }
 
-    async fn admit(
-        &self,
-        account: AccountId,
-        replica: ReplicaId,
-        first: u64,
-        commits: Vec<RawCommit>,
-        now_ms: u64,
-    ) -> Result<Admitted, HubError> {
-        let len = commits.iter().map(|commit| commit.as_str().len()).sum();
-        // Read here, beside the others that push, and not in the one thread that writes.
-        let pushed = Pushed::read(account, replica, first, commits);
-        let write = move |db: &mut HubDb| db.admit_pushed(account, replica, pushed, now_ms);
-        self.writer.run(len, write).await
+    async fn admit(&self, pushed: ReadPush, now_ms: u64) -> Result<Admitted, HubError> {
+        let write_len = pushed.len();
+        let write = move |db: &mut HubDb| db.admit_read(pushed, now_ms);
+        self.writer.run(write_len, write).await
     }
 
     async fn offer(

@@ -37,8 +37,27 @@ pub(super) enum Incoming {
     Nothing,
 }
 
-/// Reads the entries of a batch.
-pub(super) fn read(batch: &Batch) -> Result<Vec<Incoming>, StoreError> {
+/// A batch whose entries are read: what can be done of it beside the one thread that writes.
+pub struct ReadBatch {
+    from: u64,
+    entries: Vec<Incoming>,
+}
+
+impl ReadBatch {
+    /// Reads a batch.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::BadFeed`] for what cannot be read.
+    pub fn of(batch: &Batch) -> Result<Self, StoreError> {
+        Ok(Self {
+            from: batch.from,
+            entries: read(batch)?,
+        })
+    }
+}
+
+fn read(batch: &Batch) -> Result<Vec<Incoming>, StoreError> {
     let read = |entry: &Entry| match entry {
         Entry::Mine(number) => Ok(Incoming::Mine(*number)),
         Entry::Commit(raw) => {
@@ -70,14 +89,13 @@ impl ReplicaDb {
     /// [`StoreError::Gap`] where the batch begins beyond the next entry, or is not of the adopted hub;
     /// [`StoreError::BadFeed`] for what cannot be read.
     pub fn apply(&mut self, batch: &Batch, at: Cursor) -> Result<Position, StoreError> {
-        self.apply_incoming(batch.from, read(batch)?, at)
+        self.apply_read(ReadBatch::of(batch)?, at)
     }
 
-    /// The same of entries that are read already.
-    pub(super) fn apply_incoming(
+    /// The same of a batch that is read already.
+    pub(super) fn apply_read(
         &mut self,
-        from: u64,
-        entries: Vec<Incoming>,
+        ReadBatch { from, entries }: ReadBatch,
         at: Cursor,
     ) -> Result<Position, StoreError> {
         let expected = self.head.feed.unwrap_or(0) + 1;

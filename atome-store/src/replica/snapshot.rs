@@ -29,8 +29,8 @@ const JOINED_AT_ONCE: u32 = 500;
 /// Up to how many atomes watchers are told of one by one; beyond it they are told to look at all.
 const TOLD_MAX: u32 = 1_000;
 
-/// A page whose states are read.
-pub(super) struct Page {
+/// A page whose states are read: what can be done of it beside the one thread that writes.
+pub struct ReadPage {
     first: bool,
     states: Vec<(AtomeState, RawState, Digest)>,
     gone: Vec<AtomeId>,
@@ -38,26 +38,32 @@ pub(super) struct Page {
     policies: Vec<Policy>,
 }
 
-/// Reads the states of a page.
-pub(super) fn read(page: &Snapshot) -> Result<Page, StoreError> {
-    let read = |raw: &RawState| {
-        let state = raw
-            .decode()
-            .map_err(|error| StoreError::BadFeed(error.to_string()))?;
-        let digest = of_state(&state);
-        Ok((state, raw.clone(), digest))
-    };
-    Ok(Page {
-        first: page.page == 0,
-        states: page
-            .states
-            .iter()
-            .map(read)
-            .collect::<Result<_, StoreError>>()?,
-        gone: page.gone.clone(),
-        grants: page.grants.clone(),
-        policies: page.policies.clone(),
-    })
+impl ReadPage {
+    /// Reads a page.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::BadFeed`] for what cannot be read.
+    pub fn of(page: &Snapshot) -> Result<Self, StoreError> {
+        let read = |raw: &RawState| {
+            let state = raw
+                .decode()
+                .map_err(|error| StoreError::BadFeed(error.to_string()))?;
+            let digest = of_state(&state);
+            Ok((state, raw.clone(), digest))
+        };
+        Ok(Self {
+            first: page.page == 0,
+            states: page
+                .states
+                .iter()
+                .map(read)
+                .collect::<Result<_, StoreError>>()?,
+            gone: page.gone.clone(),
+            grants: page.grants.clone(),
+            policies: page.policies.clone(),
+        })
+    }
 }
 
 impl ReplicaDb {
@@ -68,11 +74,11 @@ impl ReplicaDb {
     ///
     /// [`StoreError::BadFeed`] for what cannot be read.
     pub fn stage(&mut self, page: &Snapshot) -> Result<Position, StoreError> {
-        self.stage_page(read(page)?)
+        self.stage_read(ReadPage::of(page)?)
     }
 
     /// The same of a page that is read already.
-    pub(super) fn stage_page(&mut self, page: Page) -> Result<Position, StoreError> {
+    pub(super) fn stage_read(&mut self, page: ReadPage) -> Result<Position, StoreError> {
         self.step(|db| {
             let connection = &db.base.connection;
             let staged = db.head.generation + 1;

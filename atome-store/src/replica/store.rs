@@ -12,12 +12,12 @@ use atome_proto::local::v1::{SeedReply, SetMode};
 use atome_proto::seed::Record;
 use atome_proto::sharing::Act;
 use atome_proto::state::AtomeState;
-use atome_proto::sync::v1::{Batch, Cursor, Snapshot, SnapshotEnd, Verdict};
+use atome_proto::sync::v1::{Cursor, SnapshotEnd, Verdict};
 use atome_proto::{AccountId, AtomeId, Epoch, HubId, ReplicaId};
 use tokio::sync::watch;
 
 use super::search::Search;
-use super::{Draft, Export, ReplicaDb, Written, apply, snapshot};
+use super::{Draft, Export, ReadBatch, ReadPage, ReplicaDb, Written};
 use crate::error::{OpenError, StoreError};
 use crate::pool::Pool;
 use crate::sqlite::Durability;
@@ -160,13 +160,10 @@ impl ReplicaStore {
     /// # Errors
     ///
     /// As there.
-    pub async fn apply(&self, batch: Batch, at: Cursor) -> Result<Position, StoreError> {
-        // Read here, and not in the one thread that writes.
-        let entries = apply::read(&batch)?;
-        let from = batch.from;
+    pub async fn apply(&self, batch: ReadBatch, at: Cursor) -> Result<Position, StoreError> {
         self.writer
             .run(FRAME_LEN_TARGET, move |db: &mut ReplicaDb| {
-                db.apply_incoming(from, entries, at)
+                db.apply_read(batch, at)
             })
             .await
     }
@@ -176,11 +173,10 @@ impl ReplicaStore {
     /// # Errors
     ///
     /// As there.
-    pub async fn stage(&self, page: Snapshot) -> Result<Position, StoreError> {
-        let page = snapshot::read(&page)?;
+    pub async fn stage(&self, page: ReadPage) -> Result<Position, StoreError> {
         self.writer
             .run(FRAME_LEN_TARGET, move |db: &mut ReplicaDb| {
-                db.stage_page(page)
+                db.stage_read(page)
             })
             .await
     }

@@ -17,9 +17,9 @@ use atome_proto::runtime::RuntimeDeclaration;
 use atome_proto::sync::v1::{AskStates, CAPABILITY_ZSTD, Digest, HubFrame, States};
 use atome_proto::{AccountId, Code, Problem};
 use atome_store::ReplicaStore;
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::handle::{Command, Handle, Waited};
@@ -34,6 +34,9 @@ use crate::store_problem::problem;
 use crate::sync::dial::Dialer;
 
 mod effects;
+mod work;
+
+use work::Ahead;
 
 /// Commands that may wait; whoever asks waits then.
 const COMMANDS_MAX: usize = 64;
@@ -97,6 +100,7 @@ pub async fn driver(
         token,
         link: None,
         answers: FuturesUnordered::new(),
+        ahead: None,
         askers: Askers::default(),
         schedule,
         paused,
@@ -125,6 +129,8 @@ struct Driver {
     link: Option<Link>,
     /// What the store is doing for the machine: one write and one read at most, and notes of time.
     answers: FuturesUnordered<BoxFuture<'static, Option<Input>>>,
+    /// The write that comes next, read while the store makes the one before.
+    ahead: Option<Ahead>,
     askers: Askers,
     schedule: SetMode,
     paused: bool,
@@ -152,7 +158,14 @@ impl Driver {
         self.take(Input::Credentials(self.token.is_some()));
         let mut ended = None;
         loop {
-            let woken = self.next().await;
+            // The store has its work before anything is read ahead: one core may be all there is for both.
+            let woken = match self.answers.next().now_or_never() {
+                Some(Some(answer)) => Wake::Answer(answer),
+                Some(None) | None => {
+                    self.read_ahead();
+                    self.next().await
+                }
+            };
             match woken {
                 Wake::Stored => {
                     let position = *self.positions.borrow_and_update();
@@ -207,6 +220,14 @@ impl Driver {
             }
         }
         self.publish(now);
+    }
+
+    fn read_ahead(&mut self) {
+        if let Some(job) = self.machine.next_job()
+            && !self.ahead.as_ref().is_some_and(|ahead| ahead.is_of(job))
+        {
+            self.ahead = Ahead::begin(job);
+        }
     }
 
     fn on_event(&mut self, event: Event) {

@@ -8,7 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use atome_proto::account::Secret;
-use atome_proto::limit::{FRAME_LEN_MAX, WINDOW_FRAMES};
+use atome_proto::limit::{FRAME_LEN_MAX, READ_BESIDE_LEN, WINDOW_FRAMES};
 use atome_proto::sync::v1::{ClientFrame, HubFrame, SUBPROTOCOL};
 use atome_proto::sync::{BadFrame, Encoding, FrameBytes};
 use atome_proto::{Code, Problem};
@@ -16,7 +16,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use http::{HeaderValue, header};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -215,7 +215,18 @@ async fn read(mut stream: SplitStream<Socket>, told: &mpsc::Sender<Event>) -> Op
             Some(Ok(Message::Close(_))) | None => return None,
             Some(Err(error)) => return Some(unreachable(error)),
         };
-        match HubFrame::decode(bytes) {
+        let decoded = if bytes.wire_len() < READ_BESIDE_LEN {
+            HubFrame::decode(bytes)
+        } else {
+            match spawn_blocking(|| HubFrame::decode(bytes)).await {
+                Ok(decoded) => decoded,
+                Err(error) => {
+                    let message = format!("a frame was not decoded: {error}");
+                    return Some(Problem::new(Code::Internal, message));
+                }
+            }
+        };
+        match decoded {
             Ok(Some(frame)) => tell(told, Event::Frame(frame)).await,
             Ok(None) => {}
             Err(error) => return Some(unreadable(&error)),

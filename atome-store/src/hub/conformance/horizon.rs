@@ -19,7 +19,10 @@ async fn six(store: &impl HubStore) -> Vec<RawCommit> {
     for (number, commit) in (1..).zip(&commits) {
         let at_ms = NOW_MS + number * 60_000;
         let commit = vec![commit.clone()];
-        let taken = store.admit(ANNA, ONE, number, commit, at_ms).await.unwrap();
+        let taken = store
+            .admit(ReadPush::of(ANNA, ONE, number, &commit), at_ms)
+            .await
+            .unwrap();
         assert_eq!(taken.verdicts.len(), usize::from(number == 6), "refused");
     }
     commits

@@ -171,7 +171,9 @@ async fn a_deleted_account_is_gone_for_good(store: &impl HubStore) {
     assert!(matches!(told, Err(HubError::AccountDeleted)));
     let over = store.session([1; 32], NOW_MS + 10_000_000).await;
     assert!(over.unwrap().is_none(), "it would have ended by then");
-    let pushed = store.admit(ANNA, ONE, 31, makes(ONE, 1), NOW_MS).await;
+    let pushed = store
+        .admit(ReadPush::of(ANNA, ONE, 31, &makes(ONE, 1)), NOW_MS)
+        .await;
     assert!(matches!(pushed, Err(HubError::AccountDeleted)));
     while store.purge(7).await.unwrap() {}
     assert_eq!(store.states(ANNA, None, 9).await.unwrap().total, 0);

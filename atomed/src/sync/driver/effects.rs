@@ -1,12 +1,10 @@
 //! What the machine wants done: the connection, the frames, the store's work, the answers.
 
 use atome_engine::clock::Now;
-use atome_engine::replica::{Effect, Input, Position, StoreJob};
+use atome_engine::replica::{Effect, Input, StoreJob};
 use atome_proto::{Code, Problem};
-use atome_store::ReplicaStore;
 
-use super::{Driver, Waited};
-use crate::random;
+use super::{Driver, Waited, work};
 use crate::store_problem::problem;
 use crate::sync::link::Link;
 
@@ -82,11 +80,12 @@ impl Driver {
         }));
     }
 
-    fn store(&self, job: StoreJob) {
+    fn store(&mut self, job: StoreJob) {
+        let ahead = self.ahead.take().filter(|ahead| ahead.is_of(&job));
         let store = self.parts.store.clone();
         let account = self.parts.account;
         self.answers.push(Box::pin(async move {
-            Some(match work(&store, job).await {
+            Some(match work::carry_out(&store, job, ahead).await {
                 Ok(position) => Input::Done(position),
                 Err(problem) => {
                     tracing::error!(%account, code = %problem.code, "the store refused");
@@ -108,18 +107,4 @@ impl Driver {
             None
         }));
     }
-}
-
-/// Carries out one write to the store.
-async fn work(store: &ReplicaStore, job: StoreJob) -> Result<Position, Problem> {
-    let done = match job {
-        StoreJob::Acknowledge { number, verdicts } => store.acknowledge(number, verdicts).await,
-        StoreJob::Apply { batch, at } => store.apply(batch, at).await,
-        StoreJob::Stage(page) => store.stage(page).await,
-        StoreJob::Install(end) => store.install(end).await,
-        StoreJob::AdoptHub { hub, epoch, number } => store.adopt_hub(hub, epoch, number).await,
-        StoreJob::Offered(atomes) => store.offered(atomes).await,
-        StoreJob::Fork { from } => store.fork(from, random::replica_id()?).await,
-    };
-    done.map_err(|error| problem(&error))
 }

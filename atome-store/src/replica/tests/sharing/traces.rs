@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::ReplicaStore;
+use crate::replica::ReadBatch;
 use crate::sqlite::Durability;
 
 use super::*;
@@ -215,13 +216,14 @@ async fn a_reader_in_the_way_only_delays_it() {
     change.set.insert(key("a"), marked(&mark(1), 9_000));
     let commit = commit_of(BOB, 1, 0, vec![change]);
     let seen = state_entry(&state_of(&commit.changes[0], &commit));
-    store.apply(batch(1, vec![seen]), at(1)).await.unwrap();
+    let read = |from, entry| ReadBatch::of(&batch(from, vec![entry])).unwrap();
+    store.apply(read(1, seen), at(1)).await.unwrap();
     let reader = rusqlite::Connection::open(&path).unwrap();
     reader
         .execute_batch("BEGIN; SELECT count(*) FROM states")
         .unwrap();
     let gone = Entry::Evict(vec![atome(10)]);
-    store.apply(batch(2, vec![gone]), at(2)).await.unwrap();
+    store.apply(read(2, gone), at(2)).await.unwrap();
     // Its own turn of the writer comes after the attempt.
     store.write(ANNA, vec![create(1)], now(0)).await.unwrap();
     assert_eq!(store.position().await.unwrap().evicted, 0);
