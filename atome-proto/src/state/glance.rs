@@ -89,7 +89,7 @@ struct StateOf<'k> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(field_identifier, rename_all = "lowercase")]
 enum Field {
     Stamps,
     Particles,

@@ -35,6 +35,8 @@ pub(super) struct Condition {
     key: String,
     op: Op,
     value: Value,
+    /// Its place in an order.
+    place: SortKey,
     /// What `~` looks for, in lower case.
     needle: String,
 }
@@ -62,10 +64,12 @@ impl Condition {
             Ok(parsed) => parsed.to_text().unwrap_or_else(|| value.to_owned()),
             Err(_) => value.to_owned(),
         };
+        let value = Value::parse(value).unwrap_or_else(|_| Value::from_text(value));
         Ok(Self {
             key: key.to_owned(),
             op: *op,
-            value: Value::parse(value).unwrap_or_else(|_| Value::from_text(value)),
+            place: SortKey::of(Some(&value)),
+            value,
             needle: needle.to_lowercase(),
         })
     }
@@ -102,12 +106,12 @@ impl Condition {
 
     /// Numbers with numbers, texts with texts; nothing else has an order.
     fn compare(&self, value: &Value) -> Option<Ordering> {
-        let (is, than) = (SortKey::of(Some(value)), SortKey::of(Some(&self.value)));
+        let (is, than) = (SortKey::of(Some(value)), &self.place);
         let alike = matches!(
-            (&is, &than),
+            (&is, than),
             (SortKey::Number(_), SortKey::Number(_)) | (SortKey::Text(_), SortKey::Text(_))
         );
-        alike.then(|| is.cmp(&than))
+        alike.then(|| is.cmp(than))
     }
 }
 
