@@ -96,7 +96,9 @@ pub fn main() -> ExitCode {
     };
     let runtime = || {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
-        builder.enable_all().build()
+        // They only read long messages: more of them than cores would hold more of those in memory, and win nothing.
+        let readers = std::thread::available_parallelism().map_or(1, usize::from);
+        builder.max_blocking_threads(readers).enable_all().build()
     };
     let started = entered.map_err(|error| chain(&error)).and_then(|entered| {
         let runtime = runtime().map_err(|error| error.to_string())?;
