@@ -88,8 +88,8 @@ impl Talk {
             let hello = hello(replica, &[]).to_string();
             drop(client.0.send(Message::text(hello)).await);
         }
-        // The sign of life is asked for behind the answer, where there is one.
-        if !["auth", "hello", "push"].contains(&kind) {
+        // The sign of life is asked for behind the answer, where there is one: what only reads may overtake a write.
+        if !["auth", "hello", "push", "offer"].contains(&kind) {
             ping(&mut client).await;
         }
         let heard = tokio::time::timeout(ANSWER_TIMEOUT, hear(&mut client)).await;
@@ -136,6 +136,12 @@ async fn hear(client: &mut Client) -> Heard {
                 heard.refused.extend(refused);
                 ping(client).await;
             }
+            "offered" => {
+                let refused = message["refused"].as_array().cloned().unwrap_or_default();
+                let refused = refused.iter().map(|refused| code(&refused["code"]));
+                heard.refused.extend(refused);
+                ping(client).await;
+            }
             "pong" if message["timestamp"] == MARK => heard.went_on = true,
             _ => {}
         }
@@ -178,6 +184,12 @@ fn messages(token: &str, welcome: &Value) -> Vec<(String, Value)> {
         match message["type"].as_str().unwrap() {
             "auth" => message["token"] = json!(token),
             "hello" => (message["number"], message["acked"]) = (json!(0), json!(0)),
+            // Only what is one's own may be offered.
+            "offer" => {
+                for state in message["states"].as_array_mut().unwrap() {
+                    state["owner"] = json!(OWNER);
+                }
+            }
             "push" => {
                 message["first"] = json!(1);
                 for (i, commit) in message["commits"]
@@ -275,14 +287,14 @@ async fn every_message_with_every_field_wrong() {
     Arc::into_inner(talk).unwrap().world.stop().await;
 }
 
-/// What may be said of any message, and of what is pushed.
+/// What may be said of any message, and of what is pushed or offered.
 const OF_ALL: [Code; 4] = [
     Code::BadRequest,
     Code::BadData,
     Code::Unsupported,
     Code::TooLarge,
 ];
-const OF_PUSHES: [Code; 5] = [
+const OF_WRITES: [Code; 5] = [
     Code::NotFound,
     Code::NotAllowed,
     Code::Conflict,
@@ -307,7 +319,7 @@ fn judge(name: &str, kind: &str, wrong: &Wrong, heard: &Heard) {
     for code in heard.errors.iter().chain(&heard.refused) {
         let is_known = OF_ALL.contains(code)
             || (kind == "auth" && *code == Code::AuthRequired)
-            || (kind == "push" && OF_PUSHES.contains(code));
+            || (["push", "offer"].contains(&kind) && OF_WRITES.contains(code));
         assert!(is_known, "{}", what());
     }
     if matches!(wrong.how, How::End(_)) {
