@@ -7,7 +7,7 @@ use atome_engine::session::{Effect, Identity, Input, Session};
 use atome_proto::account::{DirectoryEntry, Visibility};
 use atome_proto::commit::Commit;
 use atome_proto::limit::{FRAME_ENTRIES_MAX, FRAME_LEN_TARGET};
-use atome_proto::sync::v1::{Entry, Offer, Offered};
+use atome_proto::sync::v1::{Batch, Entry, Offer, Offered};
 use atome_proto::{AccountId, Epoch, Problem, ReplicaId};
 use atome_sim_disk::Disk;
 use atome_store::HubError;
@@ -160,6 +160,20 @@ impl Hub {
         self.log.get(&account).map_or(&[], Vec::as_slice)
     }
 
+    /// Each commit that others are told of, its own replica is told of by its number.
+    fn tells_its_own(&self, account: AccountId, replica: ReplicaId, batch: &Batch) {
+        let before = usize::try_from(batch.from - 1).expect("a feed number");
+        let told = self.told(account).iter().skip(before);
+        for (told, entry) in told.zip(&batch.entries) {
+            if let Some(commit) = told.commit()
+                && commit.stamp.replica == replica
+            {
+                let number = commit.number;
+                assert_eq!(entry, &Entry::Mine(number), "gapless-feed: of {replica}");
+            }
+        }
+    }
+
     /// The commits in an account's feed.
     pub(crate) fn feed(&self, account: AccountId) -> impl Iterator<Item = &Commit> {
         self.told(account).iter().filter_map(Told::commit)
@@ -302,11 +316,13 @@ impl Hub {
             Effect::Position { replica } => {
                 Input::Position(self.db.position(account, replica).expect("a position"))
             }
-            Effect::ReadFeed { replica, after } => Input::Feed(
-                self.db
-                    .feed(account, replica, after, FRAME_ENTRIES_MAX, self.frame_len)
-                    .expect("a batch"),
-            ),
+            Effect::ReadFeed { replica, after } => {
+                let (entries, len) = (FRAME_ENTRIES_MAX, self.frame_len);
+                let batch = self.db.feed(account, replica, after, entries, len);
+                let batch = batch.expect("a batch");
+                self.tells_its_own(account, replica, &batch);
+                Input::Feed(batch)
+            }
             Effect::ReadStates { after } => Input::States(
                 self.db
                     .states(account, after, self.frame_len)

@@ -173,6 +173,23 @@ fn what_has_begun_goes_on_when_the_clock_of_the_hub_goes_back() {
     assert_eq!(world.seen(2).len(), 3);
 }
 
+#[test]
+fn what_has_begun_is_published_again_when_the_clock_of_the_hub_goes_back() {
+    let mut world = tree();
+    let id = atome(1, 1);
+    let mut timed = terms(&[]);
+    (timed.mode, timed.from_ms) = (Mode::Manual, Some(NOW_MS + 100));
+    shared(&mut world, id, 2, timed);
+    world.wait(200);
+    world.now_ms -= 180;
+    for value in [5, 6] {
+        assert_eq!(world.push(1, vec![set(id, "a", value)], vec![]), None);
+        assert_eq!(world.act(1, Act::Publish { atome: id }), None);
+        let seen = world.seen(2)[&id].value("a").unwrap();
+        assert_eq!(seen.as_str(), value.to_string());
+    }
+}
+
 /// A second machine of the owner has altered it by a clock that is behind.
 #[test]
 fn a_reader_is_told_that_an_atome_is_older_by_a_change_that_it_does_not_see() {
