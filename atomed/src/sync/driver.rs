@@ -14,15 +14,15 @@ use atome_proto::account::Secret;
 use atome_proto::directory::{DirectoryChange, DirectoryEvent};
 use atome_proto::local::v1::SetMode;
 use atome_proto::runtime::RuntimeDeclaration;
-use atome_proto::sync::v1::{AskStates, CAPABILITY_ZSTD, Digest, HubFrame, States};
+use atome_proto::sync::v1::{CAPABILITY_ZSTD, HubFrame};
 use atome_proto::{AccountId, Code, Problem};
 use atome_store::ReplicaStore;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
-use super::handle::{Command, Handle, Waited};
+use super::handle::{Command, Handle};
 use super::link::{Event, Link};
 use super::news::News;
 use super::view::View;
@@ -33,16 +33,15 @@ use crate::stop::Stop;
 use crate::store_problem::problem;
 use crate::sync::dial::Dialer;
 
+mod commands;
 mod effects;
 mod work;
 
+use commands::Askers;
 use work::Ahead;
 
 /// Commands that may wait; whoever asks waits then.
 const COMMANDS_MAX: usize = 64;
-/// Waiters and askers at once, of each kind; more are turned away.
-const ASKERS_MAX: usize = 200;
-
 /// What a driver works with.
 pub struct Parts {
     /// The account.
@@ -108,15 +107,6 @@ pub async fn driver(
         connections: 0,
     };
     Ok((Handle { commands, view }, driver.run()))
-}
-
-/// Who waits for an answer, by token.
-#[derive(Default)]
-struct Askers {
-    last: u64,
-    waits: BTreeMap<u64, oneshot::Sender<Waited>>,
-    digests: BTreeMap<u64, oneshot::Sender<Digest>>,
-    states: BTreeMap<u64, oneshot::Sender<Option<States>>>,
 }
 
 struct Driver {
@@ -303,84 +293,6 @@ impl Driver {
         }
     }
 
-    async fn on_command(&mut self, command: Command) {
-        self.forget_the_gone();
-        match command {
-            Command::Schedule(seen) => {
-                match self.parts.store.schedule().await {
-                    Ok((schedule, paused)) => {
-                        (self.schedule, self.paused) = (schedule.clone(), paused);
-                        self.take(Input::Schedule { schedule, paused });
-                    }
-                    Err(error) => {
-                        tracing::error!(account = %self.parts.account, %error, "no schedule");
-                    }
-                }
-                // Whoever told may have gone.
-                let _ = seen.send(());
-            }
-            Command::Token(seen) => {
-                self.token = token(&self.parts).await;
-                self.take(Input::Credentials(self.token.is_some()));
-                // Whoever told may have gone.
-                let _ = seen.send(());
-            }
-            // The loop ends by it before it comes here.
-            Command::End(_) => {}
-            Command::SyncNow => self.take(Input::SyncNow),
-            Command::Wait(receipt, answer) => {
-                if self.askers.waits.len() < ASKERS_MAX {
-                    let token = self.askers.next();
-                    self.askers.waits.insert(token, answer);
-                    // The store may have moved on since the machine last heard of it.
-                    let position = *self.positions.borrow_and_update();
-                    self.take(Input::Stored(position));
-                    let number = position.number;
-                    self.take(Input::Wait {
-                        token,
-                        number,
-                        receipt,
-                    });
-                }
-            }
-            Command::States(buckets, after, answer) => {
-                if self.askers.states.len() < ASKERS_MAX {
-                    let ask = self.askers.next();
-                    self.askers.states.insert(ask, answer);
-                    self.take(Input::AskStates(AskStates {
-                        ask,
-                        buckets,
-                        after,
-                    }));
-                }
-            }
-            Command::Digest(answer) => {
-                if self.askers.digests.len() < ASKERS_MAX {
-                    let token = self.askers.next();
-                    self.askers.digests.insert(token, answer);
-                    self.take(Input::AskDigest(token));
-                }
-            }
-        }
-    }
-
-    /// Whoever gave up waiting no longer keeps a connection open.
-    fn forget_the_gone(&mut self) {
-        self.askers.digests.retain(|_, answer| !answer.is_closed());
-        self.askers.states.retain(|_, answer| !answer.is_closed());
-        let gone: Vec<u64> = self
-            .askers
-            .waits
-            .iter()
-            .filter(|(_, answer)| answer.is_closed())
-            .map(|(token, _)| *token)
-            .collect();
-        for token in gone {
-            self.askers.waits.remove(&token);
-            self.take(Input::Unwait(token));
-        }
-    }
-
     fn publish(&self, now: Now) {
         let mut view = View {
             progress: self.machine.progress(),
@@ -403,13 +315,6 @@ impl Driver {
             }
             differs
         });
-    }
-}
-
-impl Askers {
-    fn next(&mut self) -> u64 {
-        self.last = self.last.wrapping_add(1).max(1);
-        self.last
     }
 }
 

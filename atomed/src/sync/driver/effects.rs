@@ -4,8 +4,9 @@ use atome_engine::clock::Now;
 use atome_engine::replica::{Effect, Input, StoreJob};
 use atome_proto::{Code, Problem};
 
-use super::{Driver, Waited, work};
+use super::{Driver, work};
 use crate::store_problem::problem;
+use crate::sync::handle::Waited;
 use crate::sync::link::Link;
 
 impl Driver {
